@@ -1,0 +1,47 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`. Both set everything up first.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check format clean
+
+help:
+	@echo "make demo    set up, then run the example shop on every engine"
+	@echo "make test    set up, then run all tests"
+	@echo "make check   set up, then ruff, mypy --strict and import-linter"
+	@echo "make format  let ruff rewrite what it can"
+	@echo "make clean   remove the virtual environment and caches"
+
+venv: $(READY)
+
+$(READY): pyproject.toml
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 12))' || \
+		{ echo "Python 3.12 or newer is needed, and python3 is $$(python3 -V 2>&1)." >&2; exit 1; }
+	@python3 -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: venv
+	@echo "== The example shop on a mongomock store that its processes share =="
+	@$(BIN)/python -m pytest -c examples/pytest.ini examples -n 2
+	@echo "== The same on a real wire: SecantusDB in a child process =="
+	@$(BIN)/python -m pytest -c examples/pytest.ini examples -n 2 --pynenc-mongo-url embedded://
+
+test: venv
+	@$(BIN)/python -m pytest -n 2
+
+check: venv
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: venv
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

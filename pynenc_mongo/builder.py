@@ -1,0 +1,95 @@
+"""The builder methods that pynenc's plugin system adds to `PynencBuilder`."""
+
+from typing import TYPE_CHECKING, Any
+
+from pynenc_mongo.conf.address import check_database_name, split_url
+from pynenc_mongo.conf.config_mongo import ConfigMongo
+from pynenc_mongo.errors import MongoConfigError
+
+if TYPE_CHECKING:
+    from pynenc.builder import PynencBuilder
+
+# what `.mongo()` puts on MongoDB
+COMPONENTS = {"state_backend_cls": "MongoStateBackend"}
+
+
+class MongoBuilderPlugin:
+    """The entry point that pynenc loads (group `pynenc.plugins`)."""
+
+    @staticmethod
+    def register_builder_methods(builder_class: type["PynencBuilder"]) -> None:
+        """Add `.mongo()` to the builder, and a check to its `.build()`."""
+        builder_class.register_plugin_method("mongo", mongo)
+        builder_class.register_plugin_validator(validate_mongo_config)
+
+
+def mongo(
+    builder: "PynencBuilder",
+    url: str | None = None,
+    db: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    auth_source: str | None = None,
+) -> "PynencBuilder":
+    """Put the app's stores on MongoDB.
+
+    :param url: where the server is; honours a database in its path. Without it, `host` and `port` say
+        so, or pynenc's other settings sources (environment, files), or localhost:27017
+    :param db: database name; overrides the one in `url`
+    :param host: server's host name; not beside `url`
+    :param port: server's port; not beside `url`
+    :param username: user name, where `url` names none
+    :param password: the user's password
+    :param auth_source: database that holds the user
+    :return: the builder, for chaining
+    :raises MongoConfigError: if `url` is malformed or beside `host` or `port`, or MongoDB refuses `db`
+    """
+    given = {
+        "mongo_url": url,
+        "mongo_db": db,
+        "mongo_host": host,
+        "mongo_port": port,
+        "mongo_username": username,
+        "mongo_password": password,
+        "mongo_auth_source": auth_source,
+    }
+    settings = {name: value for name, value in given.items() if value is not None}
+    _check(settings)
+    builder.custom_config(**settings, **COMPONENTS)
+    builder._plugin_components.add("mongo")  # noqa: SLF001 - as pynenc's own plugins do
+    builder._using_memory_components = False  # noqa: SLF001
+    return builder
+
+
+def validate_mongo_config(config: dict[str, Any]) -> None:
+    """Refuse, when the app is built, a store that its runner cannot reach.
+
+    :raises MongoConfigError: naming the setting and the remedy
+    :raises MongoStoreNotSharedError: naming the store, the runner and the remedy
+    """
+    if any(config.get(setting) == component for setting, component in COMPONENTS.items()):
+        _check(config)
+        _refuse_unreachable_store(config)
+
+
+def _check(config: dict[str, Any]) -> None:
+    url = config.get("mongo_url", "")
+    rivals = [name for name in ("mongo_host", "mongo_port") if url and config.get(name)]
+    if rivals:
+        raise MongoConfigError(f"mongo_url and {rivals[0]} both say where MongoDB is: keep one of the two")
+    try:
+        if url:
+            split_url(url)
+        if config.get("mongo_db"):
+            check_database_name(config["mongo_db"])
+    except ValueError as error:
+        raise MongoConfigError(str(error)) from None
+
+
+def _refuse_unreachable_store(config: dict[str, Any]) -> None:
+    from pynenc_mongo.reach import refuse_unshared_store
+
+    if config.get("mongo_url") and config.get("runner_cls"):
+        refuse_unshared_store(ConfigMongo({"mongo_url": config["mongo_url"]}).address(), config["runner_cls"])

@@ -1,0 +1,1 @@
+"""Settings of the MongoDB backends, in pynenc's own idiom."""

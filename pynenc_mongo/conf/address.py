@@ -1,0 +1,118 @@
+"""Where a MongoDB is: a URL, a database name, and which setting said so. Strings only, no driver."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+SCHEMES = ("mongodb", "mongodb+srv", "mongomock")
+DEFAULT_DATABASE = "pynenc"
+
+# https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
+DATABASE_NAME_LIMIT_BYTES = 63
+_LAST_PORT = 65535
+_DATABASE_NAME_REFUSED = re.compile(r'[/\\. "$*<>:|?\x00]')
+
+_USERINFO_PASSWORD = re.compile(r"(?<=://)([^/?#@]*?):([^/?#]*)@")
+_SECRET_OPTION = re.compile(r"(?<=[?&])(authkey|[^=&]*password)=[^&]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class MongoAddress:
+    """One database of one server, and the setting that named it.
+
+    `url` may hold a password: print `masked`, never `url`.
+    """
+
+    url: str
+    database: str
+    source: str
+    username: str = ""
+    password: str = ""
+    auth_source: str = ""
+
+    @property
+    def scheme(self) -> str:
+        return self.url.partition("://")[0]
+
+    @property
+    def is_mock(self) -> bool:
+        return self.scheme == "mongomock"
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes reach the same data by this address."""
+        return not self.is_mock or urlsplit(self.url).port is not None
+
+    @property
+    def masked(self) -> str:
+        return mask_url(self.url)
+
+    def __repr__(self) -> str:
+        return f"MongoAddress({self.masked!r}, database={self.database!r}, source={self.source!r})"
+
+
+def mask_url(url: str) -> str:
+    """Return `url` with passwords and authkeys replaced by `***`."""
+    return _SECRET_OPTION.sub(r"\1=***", _USERINFO_PASSWORD.sub(r"\1:***@", url))
+
+
+def split_url(url: str) -> SplitResult:
+    """Check the shape of a MongoDB URL and return its pieces.
+
+    :raises ValueError: naming the URL (masked), what is wrong with it and a URL that works
+    """
+    pieces = urlsplit(url)
+    if pieces.scheme not in SCHEMES or "://" not in url:
+        raise ValueError(_malformed(url, f"it must begin with one of {_listed(SCHEMES)}"))
+    if pieces.scheme != "mongomock" and not pieces.netloc.rpartition("@")[2]:
+        raise ValueError(_malformed(url, "it names no host"))
+    if pieces.netloc.count("@") > 1:
+        raise ValueError(_malformed(url, "a user name or password must be percent-encoded"))
+    for host in pieces.netloc.rpartition("@")[2].split(","):
+        _check_port(url, host)
+    return pieces
+
+
+def database_in(url: str) -> str:
+    """Return the database that `url` names, or an empty string."""
+    return unquote(split_url(url).path.lstrip("/"))
+
+
+def option_in(url: str, name: str) -> str:
+    """Return the value of the option `name` in the query of `url`, or an empty string."""
+    options = parse_qs(urlsplit(url).query)
+    return next((values[-1] for key, values in options.items() if key.lower() == name.lower()), "")
+
+
+def check_database_name(name: str) -> str:
+    """Return `name` if MongoDB accepts it as a database name.
+
+    :raises ValueError: naming the database and MongoDB's rule
+    """
+    if not name:
+        raise ValueError("the database name is empty: name one, for example 'pynenc'")
+    if refused := _DATABASE_NAME_REFUSED.search(name):
+        raise ValueError(
+            f"MongoDB refuses the database name {name!r} because of {refused.group()!r}: "
+            "use letters, digits, '-' and '_'"
+        )
+    if len(name.encode()) > DATABASE_NAME_LIMIT_BYTES:
+        raise ValueError(
+            f"MongoDB refuses the database name {name!r}: it is {len(name.encode())} bytes long, "
+            f"shorten it to {DATABASE_NAME_LIMIT_BYTES}"
+        )
+    return name
+
+
+def _check_port(url: str, host: str) -> None:
+    _, colon, port = host.rpartition(":")
+    if colon and not host.endswith("]") and not (port.isdigit() and 0 < int(port) <= _LAST_PORT):
+        raise ValueError(_malformed(url, f"{port!r} is not a port number from 1 to {_LAST_PORT}"))
+
+
+def _malformed(url: str, reason: str) -> str:
+    return f"malformed MongoDB URL {mask_url(url)!r}: {reason}; for example mongodb://localhost:27017/pynenc"
+
+
+def _listed(schemes: tuple[str, ...]) -> str:
+    return ", ".join(f"{scheme}://" for scheme in schemes)

@@ -1,0 +1,136 @@
+"""The settings that every MongoDB component shares."""
+
+from typing import NamedTuple
+
+from cistell import ConfigField
+from pynenc.conf.config_base import ConfigPynencBase
+
+from pynenc_mongo.conf.address import (
+    DEFAULT_DATABASE,
+    MongoAddress,
+    check_database_name,
+    database_in,
+)
+from pynenc_mongo.errors import MongoConfigError
+
+# MongoDB's limit for one document is 16 MiB; the difference leaves room for the other fields
+DOCUMENT_PAYLOAD_LIMIT_BYTES = 15 * 1024 * 1024
+
+
+class ClientLimits(NamedTuple):
+    """What one process asks of a server at most."""
+
+    connections: int = 100
+    operation_seconds: float = 30.0
+    socket_seconds: float = 10.0
+    connect_seconds: float = 10.0
+
+
+DEFAULT_LIMITS = ClientLimits()
+
+
+class ConfigMongo(ConfigPynencBase):
+    """
+    Connection settings of the MongoDB components.
+
+    Settings come from pynenc's usual sources; in the environment each one is `PYNENC__` and the name
+    in capitals, for example `PYNENC__MONGO_URL`.
+
+    :cvar ConfigField[str] mongo_url:
+        URL of the server: `mongodb://`, `mongodb+srv://`, or `mongomock://` for tests. A database in
+        its path is honoured. Cannot be combined with `mongo_host` or `mongo_port`.
+    :cvar ConfigField[str] mongo_host:
+        Host name of the server where no URL is given. Defaults to `localhost`.
+    :cvar ConfigField[int] mongo_port:
+        Port of the server where no URL is given. Defaults to 27017.
+    :cvar ConfigField[str] mongo_db:
+        Database name; where it is given it overrides the database in the URL. Defaults to `pynenc`.
+    :cvar ConfigField[str] mongo_username:
+        User name, where the URL names none.
+    :cvar ConfigField[str] mongo_password:
+        Password of `mongo_username`.
+    :cvar ConfigField[str] mongo_auth_source:
+        Database that holds the user, where it is not the default one.
+    :cvar ConfigField[int] mongo_pool_max_connections:
+        Most connections that one process opens to a server.
+    :cvar ConfigField[float] mongo_timeout_seconds:
+        Seconds that one operation may take in all, retries of the driver included (`timeoutMS`).
+    :cvar ConfigField[float] socket_timeout:
+        Seconds that one network read or write may take.
+    :cvar ConfigField[float] socket_connect_timeout:
+        Seconds to find and reach a server.
+    :cvar ConfigField[int] chunk_threshold:
+        Bytes above which a payload is compressed, and the size of the parts of one that is larger
+        than a document. At most 15 MiB, which is also the default.
+    """
+
+    mongo_url = ConfigField("")
+    mongo_host = ConfigField("localhost")
+    mongo_port = ConfigField(27017)
+    mongo_db = ConfigField(DEFAULT_DATABASE)
+    mongo_username = ConfigField("")
+    mongo_password = ConfigField("", secret=True)
+    mongo_auth_source = ConfigField("")
+    mongo_pool_max_connections = ConfigField(DEFAULT_LIMITS.connections)
+    mongo_timeout_seconds = ConfigField(DEFAULT_LIMITS.operation_seconds)
+    socket_timeout = ConfigField(DEFAULT_LIMITS.socket_seconds)
+    socket_connect_timeout = ConfigField(DEFAULT_LIMITS.connect_seconds)
+    chunk_threshold = ConfigField(DOCUMENT_PAYLOAD_LIMIT_BYTES)
+
+    def address(self) -> MongoAddress:
+        """Resolve where the database is.
+
+        :raises MongoConfigError: if the URL is malformed, MongoDB refuses the database name, or the
+            URL competes with a host or a port
+        """
+        source = self._source("mongo_url" if self.mongo_url else "mongo_host")
+        self._refuse_two_addresses()
+        try:
+            database = self._database()
+        except ValueError as error:
+            raise MongoConfigError(f"{error} ({source})") from None
+        url = self.mongo_url or f"mongodb://{self.mongo_host}:{self.mongo_port}"
+        return MongoAddress(
+            url, database, source, self.mongo_username, self.mongo_password, self.mongo_auth_source
+        )
+
+    def limits(self) -> ClientLimits:
+        """Return what a client of this process asks of the server at most."""
+        return ClientLimits(
+            self.mongo_pool_max_connections,
+            self.mongo_timeout_seconds,
+            self.socket_timeout,
+            self.socket_connect_timeout,
+        )
+
+    def part_bytes(self) -> int:
+        """Return the checked `chunk_threshold`.
+
+        :raises MongoConfigError: if it is not from 1 byte to 15 MiB
+        """
+        if 0 < self.chunk_threshold <= DOCUMENT_PAYLOAD_LIMIT_BYTES:
+            return self.chunk_threshold
+        raise MongoConfigError(
+            f"chunk_threshold is {self.chunk_threshold} bytes ({self._source('chunk_threshold')}): "
+            f"set it from 1 to {DOCUMENT_PAYLOAD_LIMIT_BYTES}, MongoDB's documents hold 16 MiB"
+        )
+
+    def _database(self) -> str:
+        in_url = database_in(self.mongo_url) if self.mongo_url else ""
+        chosen = self.mongo_db if self._is_given("mongo_db") else in_url or self.mongo_db
+        return check_database_name(chosen)
+
+    def _refuse_two_addresses(self) -> None:
+        for rival in ("mongo_host", "mongo_port"):
+            if self.mongo_url and self._is_given(rival):
+                raise MongoConfigError(
+                    f"mongo_url ({self._source('mongo_url')}) and {rival} ({self._source(rival)}) "
+                    "both say where MongoDB is: keep one of the two"
+                )
+
+    def _is_given(self, field: str) -> bool:
+        """Whether a source other than the default sets `field`; empty and zero count as not given."""
+        return bool(getattr(self, field)) and not self.field_info(field).is_default
+
+    def _source(self, field: str) -> str:
+        return f"{field} from {self.field_info(field).source}"

@@ -1,0 +1,44 @@
+"""Apps that use a database: what each one said of itself."""
+
+from pynenc.app_info import AppInfo
+
+from pynenc_mongo.conf.config_state_backend import ConfigStateBackendMongo
+from pynenc_mongo.state_backend import documents
+from pynenc_mongo.state_backend.documents import APP_INFO, COMPONENT
+from pynenc_mongo.storage import client
+from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.verbs import put
+
+_APP_INFO_SUFFIX = f".{COMPONENT}_{APP_INFO.name}"
+
+
+class AppInfos:
+    def __init__(self, collections: Collections) -> None:
+        self._collections = collections
+
+    def put(self, info: AppInfo) -> None:
+        put(self._collections.indexed(APP_INFO), documents.encode_app_info(info))
+
+    def get(self, app_id: str) -> AppInfo:
+        """Return what the app said of itself.
+
+        :raises KeyError: naming the app, if it said nothing
+        """
+        document = self._collections.existing(APP_INFO).find_one({"_id": app_id})
+        if document is None:
+            raise KeyError(
+                f"no app info is stored for app {app_id!r} in database {self._collections.database.name}"
+            )
+        return documents.decode_app_info(document)
+
+
+def discover() -> dict[str, AppInfo]:
+    """Return the apps in the database that the environment's settings name, by app id."""
+    conf = ConfigStateBackendMongo()
+    database = client.database_at(conf.address(), conf.limits())
+    names = [name for name in database.list_collection_names() if name.endswith(_APP_INFO_SUFFIX)]
+    return {
+        document["_id"]: documents.decode_app_info(document)
+        for name in sorted(names)
+        for document in database[name].find({})
+    }

@@ -1,0 +1,248 @@
+"""MongoStateBackend: the table of contents; the rooms beside it do the work."""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum, auto
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
+from pynenc.state_backend.base_state_backend import BaseStateBackend, InvocationHistory
+from pynenc.types import Params, Result
+
+from pynenc_mongo.conf.config_state_backend import ConfigStateBackendMongo
+from pynenc_mongo.reach import refuse_unshared_store
+from pynenc_mongo.state_backend.discovery import AppInfos, discover
+from pynenc_mongo.state_backend.documents import COMPONENT, EXCEPTIONS, RESULTS, SPECS
+from pynenc_mongo.state_backend.history import Histories
+from pynenc_mongo.state_backend.invocations import Invocations
+from pynenc_mongo.state_backend.runner_contexts import RunnerContexts
+from pynenc_mongo.state_backend.workflows import Workflows
+from pynenc_mongo.storage.collections import Collections, CollectionSpec
+from pynenc_mongo.storage.payloads import PARTS, HeadDoc, Payloads
+
+if TYPE_CHECKING:
+    from pynenc.app import Pynenc
+    from pynenc.app_info import AppInfo
+    from pynenc.identifiers.invocation_id import InvocationId
+    from pynenc.identifiers.task_id import TaskId
+    from pynenc.invocation.dist_invocation import DistributedInvocation
+    from pynenc.models.call_dto import CallDTO
+    from pynenc.models.invocation_dto import InvocationDTO
+    from pynenc.runner.runner_context import RunnerContext
+    from pynenc.workflow.workflow_identity import WorkflowIdentity
+
+logger = logging.getLogger(__name__)
+
+
+class ChunkPrefix(StrEnum):
+    """What a payload is, in the messages that name it."""
+
+    ARGS = auto()
+    RESULT = auto()
+    EXCEPTION = auto()
+
+
+class MongoStateBackend(BaseStateBackend[Params, Result]):
+    """
+    A MongoDB-based implementation of the state backend for cross-process testing.
+
+    Stores invocations, history, results and exceptions in collections that begin with the app's id, so
+    that processes share them and apps do not.
+
+    ```{warning}
+    The `MongoStateBackend` class is designed for testing purposes only and should not be used in
+    production systems.
+    ```
+    """
+
+    def __init__(self, app: "Pynenc") -> None:
+        super().__init__(app)
+        refuse_unshared_store(self.conf.address(), app.conf.runner_cls)
+        self._collections = Collections(self.conf, app.app_id, COMPONENT, SPECS)
+        self._payloads = Payloads(lambda: self._collections.indexed(PARTS), self.conf.part_bytes())
+        self._app_infos = AppInfos(self._collections)
+        self._invocations = Invocations(self._collections, self._payloads)
+        self._history = Histories(self._collections)
+        self._workflows = Workflows(self._collections, self._payloads)
+        self._runner_contexts = RunnerContexts(self._collections)
+
+    @cached_property
+    def conf(self) -> ConfigStateBackendMongo:
+        return ConfigStateBackendMongo(
+            config_values=self.app.config_values,
+            config_filepath=self.app.config_filepath,
+        )
+
+    def purge(self) -> None:
+        """Clear all state backend data of this app, parts of large payloads included."""
+        self._collections.purge()
+        # a context that is not stored any more must be stored again
+        self._runner_context_cache.clear()
+
+    # apps
+
+    def store_app_info(self, app_info: "AppInfo") -> None:
+        """Register this app's information for discovery."""
+        self._app_infos.put(app_info)
+
+    def get_app_info(self) -> "AppInfo":
+        """Retrieve the information of the current app.
+
+        :raises KeyError: if none is stored
+        """
+        return self._app_infos.get(self.app.app_id)
+
+    @staticmethod
+    def discover_app_infos() -> dict[str, "AppInfo"]:
+        """Retrieve every app in the database of the environment's settings, by app id."""
+        return discover()
+
+    # invocations
+
+    def _upsert_invocations(self, entries: list[tuple["InvocationDTO", "CallDTO"]]) -> None:
+        self._invocations.put_all(entries)
+
+    def _get_invocation(self, invocation_id: "InvocationId") -> tuple["InvocationDTO", "CallDTO"] | None:
+        return self._invocations.get(invocation_id)
+
+    def get_child_invocations(self, parent_invocation_id: "InvocationId") -> Iterator["InvocationId"]:
+        """Return IDs of the invocations that the given one spawned itself."""
+        return self._invocations.children_of(parent_invocation_id)
+
+    def get_invocations_by_parent_event(self, parent_event_id: str) -> Iterator["InvocationId"]:
+        """Return IDs of the invocations that the given event caused."""
+        return self._invocations.caused_by(parent_event_id)
+
+    def get_invocation_ids_by_workflow(
+        self, workflow_id: str | None = None, workflow_type_key: str | None = None
+    ) -> Iterator["InvocationId"]:
+        """Return IDs of the invocations in a workflow, or in any workflow of a type."""
+        return self._invocations.in_workflow(workflow_id, workflow_type_key)
+
+    # history
+
+    def add_histories(
+        self,
+        invocations: list["DistributedInvocation[Params, Result]"],
+        status_record: InvocationStatusRecord,
+        runner_context: "RunnerContext",
+    ) -> None:
+        """Persist one history record for each invocation, all in one command."""
+        self.store_runner_context(runner_context)
+        registering = status_record.status == InvocationStatus.REGISTERED
+        self._history.add_each(
+            [
+                InvocationHistory(
+                    invocation_id=invocation.invocation_id,
+                    status_record=status_record,
+                    runner_context_id=runner_context.runner_id,
+                    registered_by_inv_id=invocation.parent_invocation_id if registering else None,
+                )
+                for invocation in invocations
+            ]
+        )
+
+    def _add_histories(
+        self, invocation_ids: list["InvocationId"], invocation_history: InvocationHistory
+    ) -> None:
+        self._history.add(invocation_ids, invocation_history)
+
+    def _get_history(self, invocation_id: "InvocationId") -> list[InvocationHistory]:
+        return self._history.of(invocation_id)
+
+    def iter_invocations_in_timerange(
+        self, start_time: datetime, end_time: datetime, batch_size: int = 100
+    ) -> Iterator[list["InvocationId"]]:
+        """Iterate over the invocations with history in a time range, each once.
+
+        :param start_time: start of the range (inclusive)
+        :param end_time: end of the range (inclusive)
+        :param batch_size: ids per batch; only the last batch may be smaller
+        """
+        return self._history.invocations_between(start_time, end_time, batch_size)
+
+    def iter_history_in_timerange(
+        self, start_time: datetime, end_time: datetime, batch_size: int = 100
+    ) -> Iterator[list[InvocationHistory]]:
+        """Iterate over the history in a time range, in time order.
+
+        :param start_time: start of the range (inclusive)
+        :param end_time: end of the range (inclusive)
+        :param batch_size: records per batch; only the last batch may be smaller
+        """
+        return self._history.between(start_time, end_time, batch_size)
+
+    # results and exceptions
+
+    def _get_result(self, invocation_id: "InvocationId") -> str:
+        return self._get_outcome(RESULTS, ChunkPrefix.RESULT, invocation_id)
+
+    def _set_result(self, invocation_id: "InvocationId", serialized_result: str) -> None:
+        self._payloads.put(self._collections.indexed(RESULTS), invocation_id, serialized_result)
+
+    def _get_exception(self, invocation_id: "InvocationId") -> str:
+        return self._get_outcome(EXCEPTIONS, ChunkPrefix.EXCEPTION, invocation_id)
+
+    def _set_exception(self, invocation_id: "InvocationId", serialized_exception: str) -> None:
+        self._payloads.put(self._collections.indexed(EXCEPTIONS), invocation_id, serialized_exception)
+
+    def _get_outcome(self, spec: CollectionSpec[HeadDoc], kind: ChunkPrefix, invocation_id: str) -> str:
+        outcome = self._payloads.get(self._collections.existing(spec), invocation_id)
+        if outcome is None:
+            raise KeyError(f"no {kind} is stored for invocation {invocation_id} of app {self.app.app_id}")
+        return outcome
+
+    # workflows
+
+    def store_workflow_run(self, workflow_identity: "WorkflowIdentity") -> None:
+        """Store a workflow run for tracking and monitoring."""
+        self._workflows.store_run(workflow_identity)
+
+    def get_all_workflow_types(self) -> Iterator["TaskId"]:
+        """Retrieve the types of all stored workflow runs."""
+        return self._workflows.types()
+
+    def get_all_workflow_runs(self) -> Iterator["WorkflowIdentity"]:
+        """Retrieve all stored workflow runs."""
+        return self._workflows.runs()
+
+    def get_workflow_runs(self, workflow_type: "TaskId") -> Iterator["WorkflowIdentity"]:
+        """Retrieve the stored runs of one workflow type."""
+        return self._workflows.runs(workflow_type)
+
+    def set_workflow_data(self, workflow_identity: "WorkflowIdentity", key: str, value: Any) -> None:
+        """Set a value of a workflow."""
+        serialized = self.app.client_data_store.serialize(value)
+        self._workflows.set_data(workflow_identity.workflow_id, key, serialized)
+
+    def get_workflow_data(self, workflow_identity: "WorkflowIdentity", key: str, default: Any = None) -> Any:
+        """Get a value of a workflow, or `default`."""
+        serialized = self._workflows.get_data(workflow_identity.workflow_id, key)
+        return default if serialized is None else self.app.client_data_store.deserialize(serialized)
+
+    def store_workflow_sub_invocation(
+        self, parent_workflow_id: "InvocationId", sub_invocation_id: "InvocationId"
+    ) -> None:
+        """Store that an invocation runs inside a workflow."""
+        self._workflows.add_sub_invocation(parent_workflow_id, sub_invocation_id)
+
+    def get_workflow_sub_invocations(self, workflow_id: "InvocationId") -> Iterator["InvocationId"]:
+        """Retrieve the invocations that run inside a workflow."""
+        return self._workflows.sub_invocations(workflow_id)
+
+    # runner contexts
+
+    def _store_runner_context(self, runner_context: "RunnerContext") -> None:
+        self._runner_contexts.put(runner_context)
+
+    def _get_runner_context(self, runner_id: str) -> "RunnerContext | None":
+        return next(iter(self._runner_contexts.get_all([runner_id])), None)
+
+    def _get_runner_contexts(self, runner_ids: list[str]) -> list["RunnerContext"]:
+        return self._runner_contexts.get_all(runner_ids)
+
+    def get_matching_runner_contexts(self, partial_id: str) -> Iterator["RunnerContext"]:
+        """Return the contexts whose runner id contains `partial_id` (text, case-sensitive)."""
+        return self._runner_contexts.matching(partial_id)

@@ -1,0 +1,140 @@
+"""One client per process and settings.
+
+pymongo asks for one `MongoClient` a process, kept for its life
+(https://pymongo.readthedocs.io/en/stable/faq.html). A forked child must not use its parent's: here it
+opens its own on first use, and never sees the inherited one.
+"""
+
+import atexit
+import os
+import threading
+from typing import Any, NamedTuple
+
+from pymongo import MongoClient
+from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError, ServerSelectionTimeoutError
+
+from pynenc_mongo.conf.address import MongoAddress, option_in
+from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, ClientLimits
+from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
+from pynenc_mongo.storage import serving
+from pynenc_mongo.storage.portable import PortableClient, PortableDatabase
+
+
+class _ClientKey(NamedTuple):
+    """All that tells one client from another; the database is not part of it."""
+
+    url: str
+    credentials: tuple[str, str, str]
+    limits: ClientLimits
+
+
+_clients: dict[_ClientKey, PortableClient] = {}
+_inherited: list[PortableClient] = []  # kept, so that no finalizer runs on a parent's sockets
+_lock = threading.Lock()
+
+
+def database_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> PortableDatabase:
+    """Return this process's handle to a database, connecting if need be.
+
+    :raises MongoConfigError: if the driver refuses the URL
+    :raises MongoUnreachableError: if no server answers within `limits.connect_seconds`
+    """
+    return client_at(address, limits)[address.database]
+
+
+def client_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> PortableClient:
+    """Return this process's client for a server, connecting if need be.
+
+    :raises MongoConfigError: if the driver refuses the URL
+    :raises MongoUnreachableError: if no server answers within `limits.connect_seconds`
+    """
+    key = _key(address, limits)
+    with _lock:
+        if key not in _clients:
+            _clients[key] = _connect(address, limits)
+        return _clients[key]
+
+
+def close(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> None:
+    """Close this process's client for a server, if there is one; the next use opens another."""
+    with _lock:
+        client = _clients.pop(_key(address, limits), None)
+    if client is not None:
+        client.close()
+
+
+def close_server(url: str) -> None:
+    """Close every client of this process that was opened with `url`, before its server stops."""
+    with _lock:
+        keys = [key for key in _clients if key.url == url]
+        clients = [_clients.pop(key) for key in keys]
+    for client in clients:
+        client.close()
+
+
+def close_all() -> None:
+    """Close every client of this process."""
+    with _lock:
+        clients = list(_clients.values())
+        _clients.clear()
+    for client in clients:
+        client.close()
+
+
+def _key(address: MongoAddress, limits: ClientLimits) -> _ClientKey:
+    credentials = (address.username, address.password, address.auth_source)
+    return _ClientKey(address.url, credentials, limits)
+
+
+def _connect(address: MongoAddress, limits: ClientLimits) -> PortableClient:
+    """Open a client and wait until a server answers."""
+    if address.is_mock:
+        return serving.connect(address.url)
+    try:
+        client: MongoClient[dict[str, Any]] = MongoClient(address.url, **_options(address, limits))
+    except (InvalidURI, ConfigurationError, ValueError, TypeError) as error:
+        raise MongoConfigError(f"{address.masked} ({address.source}): {error}") from None
+    try:
+        _ = client.is_primary  # waits for a server; costs no command
+    except ServerSelectionTimeoutError as error:
+        client.close()
+        raise MongoUnreachableError(
+            f"no MongoDB answers at {address.masked} ({address.source}): start one there, or correct the "
+            f"address. The driver says: {_first_sentence(error)}"
+        ) from None
+    return client
+
+
+def _options(address: MongoAddress, limits: ClientLimits) -> dict[str, Any]:
+    """Return the driver's options; one in the URL wins over the setting of the same meaning."""
+    options = {
+        "appName": "pynenc",
+        "maxPoolSize": limits.connections,
+        "timeoutMS": _milliseconds(limits.operation_seconds),
+        "socketTimeoutMS": _milliseconds(limits.socket_seconds),
+        "connectTimeoutMS": _milliseconds(limits.connect_seconds),
+        "serverSelectionTimeoutMS": _milliseconds(limits.connect_seconds),
+        "username": address.username,
+        "password": address.password,
+        "authSource": address.auth_source,
+    }
+    return {name: value for name, value in options.items() if value and not option_in(address.url, name)}
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def _first_sentence(error: PyMongoError) -> str:
+    return str(error).partition(", Timeout:")[0].partition(" (configured timeouts")[0]
+
+
+def _after_fork_in_child() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    _lock = threading.Lock()
+    _inherited.extend(_clients.values())
+    _clients.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(close_all)

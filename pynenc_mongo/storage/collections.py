@@ -1,0 +1,74 @@
+"""The collections of one component of one app: specs in, plain pymongo collections out."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.operations import IndexModel
+
+from pynenc_mongo.conf.config_mongo import ConfigMongo
+from pynenc_mongo.storage import client
+from pynenc_mongo.storage.naming import collection_prefix
+from pynenc_mongo.storage.portable import PortableCollection, PortableDatabase
+
+
+@dataclass(frozen=True)
+class CollectionSpec[Doc]:
+    """A collection's name, the type of its documents (as the type argument) and its secondary indexes."""
+
+    name: str
+    indexes: tuple[IndexModel, ...] = ()
+
+
+class Collections:
+    """Finds the collections of one component of one app, in whichever process it is asked.
+
+    A collection is made by the first write that creates documents, together with its indexes: one
+    `createIndexes` command, and none where there is no secondary index.
+    """
+
+    def __init__(
+        self, conf: ConfigMongo, app_id: str, component: str, specs: Sequence[CollectionSpec[Any]]
+    ) -> None:
+        self._address = conf.address()
+        self._limits = conf.limits()
+        self._prefix = f"{collection_prefix(app_id)}{component}_"
+        self._specs = tuple(specs)
+        self._indexed: set[str] = set()
+        self._database: PortableDatabase | None = None
+        self._pid = 0
+
+    @property
+    def database(self) -> PortableDatabase:
+        """This process's handle; a forked child gets one of its own.
+
+        :raises MongoUnreachableError: if no server answers
+        """
+        if self._database is None or self._pid != os.getpid():
+            self._database, self._pid = client.database_at(self._address, self._limits), os.getpid()
+        return self._database
+
+    def existing[Doc](self, spec: CollectionSpec[Doc]) -> PortableCollection[Doc]:
+        """Return the collection to read, update or delete in: it does not come into being by that."""
+        return self.database[self._prefix + spec.name]
+
+    def indexed[Doc](self, spec: CollectionSpec[Doc]) -> PortableCollection[Doc]:
+        """Return the collection to insert or upsert into, its indexes made."""
+        collection = self.existing(spec)
+        if spec.indexes and spec.name not in self._indexed:
+            collection.create_indexes(list(spec.indexes))
+            self._indexed.add(spec.name)
+        return collection
+
+    def purge(self) -> None:
+        """Delete every document of this component of this app; collections and indexes stay.
+
+        Indexes of a collection that somebody dropped are made again at the next insert.
+        """
+        stored = set(self.database.list_collection_names())
+        for spec in self._specs:
+            if self._prefix + spec.name in stored:
+                self.existing(spec).delete_many({})
+            else:
+                self._indexed.discard(spec.name)

@@ -1,0 +1,190 @@
+"""mongomock for many threads and many processes.
+
+mongomock by itself is neither atomic nor shared: two threads in `find_one_and_delete` receive the same
+document, every client has a store of its own, and nothing crosses a process. Here a store has one owner
+process and one lock; each command is atomic under it. `serving.py` takes commands of other processes.
+"""
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from pymongo.operations import IndexModel
+from pymongo.results import DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
+
+from pynenc_mongo.errors import MongoStoreNotSharedError
+
+
+class Command(NamedTuple):
+    """One call on the client, or on a database, or on a collection of the store."""
+
+    database: str | None
+    collection: str | None
+    method: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+class Store(Protocol):
+    """Runs commands, each one atomically."""
+
+    def run(self, command: Command) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+class LocalStore:
+    """A store that this process owns."""
+
+    def __init__(self) -> None:
+        import mongomock  # a quarter of a second: only for those who use it
+
+        self._client: Any = mongomock.MongoClient()
+        self._lock = threading.Lock()
+        self._owner_pid = os.getpid()
+
+    def run(self, command: Command) -> Any:
+        """Run `command` under the lock and return its result, cursors read to their end.
+
+        :raises MongoStoreNotSharedError: in a process forked from the owner, which has only a copy
+        """
+        if os.getpid() != self._owner_pid:
+            raise MongoStoreNotSharedError(
+                f"the mongomock:// store of process {self._owner_pid} is used in its child {os.getpid()}, "
+                f"which sees nothing of it: {REMEDY}"
+            )
+        if command.method.startswith("_"):
+            raise AttributeError(command.method)
+        with self._lock:
+            target: Any = self._client
+            for name in (command.database, command.collection):
+                target = target if name is None else target[name]
+            result = getattr(target, command.method)(*command.args, **command.kwargs)
+            return list(result) if command.method in ("find", "aggregate", "list_indexes") else result
+
+    def close(self) -> None:
+        """Nothing to let go of: the store lives as long as its process."""
+
+
+REMEDY = (
+    "serve the store (pynenc_mongo.storage.serving.serve() returns a URL for every process), "
+    "use a MongoDB server, or a runner that stays in one process, like ThreadRunner"
+)
+
+
+@dataclass(frozen=True)
+class MockCollection[Doc]:
+    """The collection methods that the backends use, each one command of the store."""
+
+    store: Store
+    database: str
+    name: str
+
+    def _run(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return self.store.run(Command(self.database, self.name, method, args, kwargs))
+
+    def find(self, *args: Any, **kwargs: Any) -> Iterable[Doc]:
+        documents: list[Doc] = self._run("find", *args, **kwargs)
+        return documents
+
+    def find_one(self, filter: Any = None, *args: Any, **kwargs: Any) -> Doc | None:  # noqa: A002
+        document: Doc | None = self._run("find_one", filter, *args, **kwargs)
+        return document
+
+    def find_one_and_delete(self, filter: Mapping[str, Any], **kwargs: Any) -> Doc | None:  # noqa: A002
+        document: Doc | None = self._run("find_one_and_delete", filter, **kwargs)
+        return document
+
+    def find_one_and_replace(
+        self,
+        filter: Mapping[str, Any],  # noqa: A002
+        replacement: Mapping[str, Any],
+        *,
+        upsert: bool = False,
+    ) -> Doc | None:
+        document: Doc | None = self._run("find_one_and_replace", filter, replacement, upsert=upsert)
+        return document
+
+    def insert_one(self, document: Any) -> InsertOneResult:
+        result: InsertOneResult = self._run("insert_one", document)
+        return result
+
+    def insert_many(self, documents: Iterable[Any], ordered: bool = True) -> InsertManyResult:
+        result: InsertManyResult = self._run("insert_many", list(documents), ordered=ordered)
+        return result
+
+    def replace_one(
+        self,
+        filter: Mapping[str, Any],  # noqa: A002
+        replacement: Mapping[str, Any],
+        upsert: bool = False,
+    ) -> UpdateResult:
+        result: UpdateResult = self._run("replace_one", filter, replacement, upsert=upsert)
+        return result
+
+    def update_one(
+        self,
+        filter: Mapping[str, Any],  # noqa: A002
+        update: Mapping[str, Any],
+        upsert: bool = False,
+    ) -> UpdateResult:
+        result: UpdateResult = self._run("update_one", filter, update, upsert=upsert)
+        return result
+
+    def delete_many(self, filter: Mapping[str, Any]) -> DeleteResult:  # noqa: A002
+        result: DeleteResult = self._run("delete_many", filter)
+        return result
+
+    def count_documents(self, filter: Mapping[str, Any]) -> int:  # noqa: A002
+        count: int = self._run("count_documents", filter)
+        return count
+
+    def distinct(self, key: str, filter: Mapping[str, Any] | None = None) -> list[Any]:  # noqa: A002
+        values: list[Any] = self._run("distinct", key, filter)
+        return values
+
+    def create_indexes(self, indexes: Sequence[IndexModel]) -> list[str]:
+        names: list[str] = self._run("create_indexes", list(indexes))
+        return names
+
+    def index_information(self) -> Mapping[str, Any]:
+        information: Mapping[str, Any] = self._run("index_information")
+        return information
+
+
+@dataclass(frozen=True)
+class MockDatabase:
+    store: Store
+    name: str
+
+    def __getitem__(self, name: str) -> MockCollection[Any]:
+        return MockCollection(self.store, self.name, name)
+
+    def list_collection_names(self) -> list[str]:
+        names: list[str] = self.store.run(Command(self.name, None, "list_collection_names", (), {}))
+        return names
+
+
+@dataclass(frozen=True)
+class MockClient:
+    """Looks like a `pymongo.MongoClient` as far as the backends use one."""
+
+    store: Store = field(repr=False)
+
+    def __getitem__(self, name: str) -> MockDatabase:
+        return MockDatabase(self.store, name)
+
+    def __iter__(self) -> Iterator[str]:
+        raise TypeError("'MockClient' object is not iterable")
+
+    def list_database_names(self) -> list[str]:
+        names: list[str] = self.store.run(Command(None, None, "list_database_names", (), {}))
+        return names
+
+    def drop_database(self, name_or_database: str) -> None:
+        self.store.run(Command(None, None, "drop_database", (name_or_database,), {}))
+
+    def close(self) -> None:
+        self.store.close()

@@ -1,0 +1,108 @@
+"""The few atomic shapes that the components need."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from pynenc_mongo.storage.portable import Filter, PortableCollection, Update
+
+PAGE_SIZE = 1000
+
+_DUPLICATE_KEY = 11000
+
+
+def insert_missing(collection: PortableCollection[Any], document: Mapping[str, Any]) -> bool:
+    """Insert `document` unless its key is taken; return whether it was inserted."""
+    try:
+        collection.insert_one(document)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+def insert_all_missing(
+    collection: PortableCollection[Any], documents: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Insert in one command every document whose key is free; return those whose key is taken.
+
+    :raises pymongo.errors.BulkWriteError: if a document fails for any other reason
+    """
+    if not documents:
+        return []
+    try:
+        collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        failures = error.details["writeErrors"]
+        if any(failure["code"] != _DUPLICATE_KEY for failure in failures):
+            raise
+        return [documents[failure["index"]] for failure in failures]
+    return []
+
+
+def put(collection: PortableCollection[Any], document: Mapping[str, Any]) -> None:
+    """Store `document` under its `_id`, in place of what was there."""
+    collection.replace_one({"_id": document["_id"]}, document, upsert=True)
+
+
+def put_many[Doc](collection: PortableCollection[Doc], documents: Sequence[Mapping[str, Any]]) -> list[Doc]:
+    """Store each document under its `_id`; return the documents that had to make way.
+
+    New documents take one command together, unchanged ones one more; only a changed one takes a command
+    of its own: portable engines have no bulk update, and deleting before inserting would show a gap.
+    """
+    taken = insert_all_missing(collection, documents)
+    if not taken:
+        return []
+    stored = {_key(found): found for found in collection.find({"_id": {"$in": [_key(doc) for doc in taken]}})}
+    changed = [document for document in taken if stored.get(_key(document)) != document]
+    replaced = [
+        collection.find_one_and_replace({"_id": _key(document)}, document, upsert=True)
+        for document in changed
+    ]
+    return [document for document in replaced if document is not None]
+
+
+def swap(collection: PortableCollection[Any], precondition: Filter, update: Update) -> bool:
+    """Update the one document that meets `precondition`; return whether there was one."""
+    return collection.update_one(precondition, update).matched_count == 1
+
+
+def claim[Doc](collection: PortableCollection[Doc], wanted: Filter, **options: Any) -> Doc | None:
+    """Take one document out for good: no two callers receive the same one.
+
+    Never repeat it after an error: whether the document was taken is not known.
+    """
+    return collection.find_one_and_delete(wanted, **options)
+
+
+def pages[Doc](
+    collection: PortableCollection[Doc],
+    wanted: Filter,
+    *,
+    after: str = "",
+    until: str | None = None,
+    size: int = PAGE_SIZE,
+    fields: Sequence[str] | None = None,
+) -> Iterator[list[Doc]]:
+    """Read documents in order of their (string) `_id`, `size` at a time, each page one bounded command.
+
+    What others write meanwhile neither shifts a page nor repeats a document, and the driver may retry
+    every page, which it cannot do with an open cursor.
+
+    :param after: only keys greater than this one
+    :param until: only keys less than or equal to this one
+    """
+    while True:
+        keys = {"$gt": after} if until is None else {"$gt": after, "$lte": until}
+        found = collection.find({**wanted, "_id": keys}, projection=fields, sort=[("_id", 1)], limit=size)
+        page = list(found)
+        if page:
+            yield page
+        if len(page) < size:
+            return
+        after = _key(page[-1])
+
+
+def _key(document: Any) -> str:
+    return cast("str", document["_id"])

@@ -1,0 +1,1 @@
+"""A pytest plugin that tests Pynenc tasks across processes, on MongoDB."""

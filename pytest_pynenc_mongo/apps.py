@@ -1,0 +1,85 @@
+"""The app under test: the test module's own, the one that the ini names, or a new one."""
+
+import importlib
+import importlib.util
+import sys
+import uuid
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from pytest_pynenc_mongo.errors import AppPathError
+from pytest_pynenc_mongo.options import APP_INI
+
+if TYPE_CHECKING:
+    from pynenc import Pynenc
+
+
+def find(test_module: ModuleType | None, app_path: str) -> "Pynenc":
+    """Return the app that a test is for: the nearest one.
+
+    :raises AppPathError: if the module holds several and the ini names none, or the ini's path leads nowhere
+    """
+    own = _apps_in(test_module) if test_module else {}
+    if len(own) == 1:
+        return next(iter(own.values()))
+    if app_path:
+        return load(app_path)
+    if own:
+        raise AppPathError(
+            f"{test_module} holds {len(own)} Pynenc apps ({', '.join(own)}): name the one under test in the "
+            f"ini {APP_INI}, or override the fixture pynenc_app"
+        )
+    return _new()
+
+
+def load(app_path: str) -> "Pynenc":
+    """Import the app at `package.module:attribute`.
+
+    :raises AppPathError: naming the path, and why it leads to no app
+    """
+    from pynenc import Pynenc
+
+    name, _, attribute = app_path.partition(":")
+    try:
+        module = importlib.import_module(name)
+    except Exception as error:
+        raise AppPathError(
+            f"ini {APP_INI} = {app_path!r}: importing {name!r} failed with {type(error).__name__}: {error}. "
+            f"Looked in: {', '.join(sys.path)}"
+        ) from error
+    app = getattr(module, attribute, None)
+    if isinstance(app, Pynenc):
+        return app
+    found = f"it is {type(app).__name__}" if hasattr(module, attribute) else "there is no such attribute"
+    raise AppPathError(
+        f"ini {APP_INI} = {app_path!r}: {attribute!r} in {name!r} is no Pynenc app, {found}; "
+        f"apps there: {', '.join(_apps_in(module)) or 'none'}"
+    )
+
+
+def load_module(name: str, file: str | None) -> ModuleType:
+    """Import a module by name, or from its file where the name leads nowhere (as under importlib mode)."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        spec = importlib.util.spec_from_file_location(name, file) if file and Path(file).exists() else None
+        if spec is None or spec.loader is None:
+            raise
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+
+
+def _apps_in(module: ModuleType) -> dict[str, "Pynenc"]:
+    from pynenc import Pynenc
+
+    named = {name: value for name, value in vars(module).items() if isinstance(value, Pynenc)}
+    return {name: app for app, name in {app: name for name, app in named.items()}.items()}
+
+
+def _new() -> "Pynenc":
+    from pynenc import Pynenc
+
+    return Pynenc(config_values={"app_id": f"test-{uuid.uuid4().hex[:8]}"})

@@ -1,0 +1,98 @@
+"""Child processes: started, heard from once they are ready, and ended with all that they started."""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_TAIL_LINES = 30
+_STOP_SECONDS = 10.0
+
+
+class Child:
+    """An operating-system process of ours; it leads a process group of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self._log = log
+        self.pid = process.pid
+
+    @property
+    def log(self) -> str:
+        """All that it wrote to standard output and standard error so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def log_tail(self) -> str:
+        """The last lines of `log`, for messages."""
+        lines = self.log.splitlines()[-_TAIL_LINES:]
+        return "\n".join(["its log ends with:", *lines]) if lines else "it wrote no log."
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, negative for a signal, None while it runs."""
+        return self._process.poll()
+
+    def first_line(self, seconds: float) -> str:
+        """Wait for the one line that says it is ready.
+
+        :raises subprocess.SubprocessError: if it ends, or `seconds` pass, before it says so
+        """
+        stdout = self._process.stdout
+        assert stdout is not None
+        deadline = time.monotonic() + seconds
+        line = b""
+        while not line.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([stdout], [], [], left)[0]:
+                raise subprocess.SubprocessError(
+                    f"process {self.pid} was not ready in {seconds:g} s; {self.log_tail}"
+                )
+            if not (more := os.read(stdout.fileno(), 4096)):
+                code = self._process.wait()
+                raise subprocess.SubprocessError(
+                    f"process {self.pid} ended with exit code {code}; {self.log_tail}"
+                )
+            line += more
+        return line.decode().strip()
+
+    def stop(self, seconds: float = _STOP_SECONDS) -> bool:
+        """Ask it to end (SIGTERM) and wait; return whether it did. What is left of its group is killed."""
+        if self.is_alive:
+            self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        stopped = not self.is_alive
+        self.kill()
+        return stopped
+
+    def kill(self) -> None:
+        """End it and every process of its group at once (SIGKILL), and wait until it is gone."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def start_child(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Child:
+    """Start `command`, its standard error to the file `log`, its standard output to us."""
+    with log.open("wb") as log_file:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log_file,
+            env=environment,
+            start_new_session=True,
+        )
+    return Child(process, log)

@@ -1,0 +1,33 @@
+"""SecantusDB in a process of its own: `python -m pytest_pynenc_mongo.embedded_server DIRECTORY PARENT_PID`.
+
+Prints its URL on one line once it listens. SecantusDB is beta and GPL-2.0-only: it is never imported into
+a test process.
+"""
+
+import logging
+import os
+import shutil
+import sys
+import threading
+
+from pytest_pynenc_mongo.lease import end_with_parent
+
+
+def main(directory: str, parent_pid: int) -> None:
+    from secantus import SecantusDBServer
+
+    def end() -> None:
+        # its data is worth nothing without the tests, and an orderly stop takes two seconds
+        shutil.rmtree(directory, ignore_errors=True)
+        os._exit(0)
+
+    logging.disable(logging.WARNING)
+    server = SecantusDBServer(host="127.0.0.1", port=0, storage_path=directory, cache_size="256M")
+    server.start()
+    end_with_parent(parent_pid, end)
+    print(server.uri, flush=True)  # noqa: T201 - the parent reads it
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,103 @@
+"""Where MongoDB comes from: each engine starts, answers with its URL, and stops."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import getpid
+from pathlib import Path
+
+from pytest_pynenc_mongo.children import Child, start_child
+from pytest_pynenc_mongo.errors import EngineError
+from pytest_pynenc_mongo.options import EMBEDDED_URL, SERVED, Options
+
+_START_SECONDS = 30.0
+_REACH_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A running MongoDB, or what stands for one; print `masked_url`, `url` may hold a password."""
+
+    name: str
+    url: str = field(repr=False)
+    masked_url: str
+    url_source: str
+    supports_processes: bool
+
+
+@contextmanager
+def running(options: Options) -> Generator[Engine]:
+    """Run the engine that the options ask for.
+
+    :raises EngineError: if it does not start, or no server answers at the URL
+    """
+    if options.url == SERVED:
+        opened = _served_mock(options)
+    elif options.url == EMBEDDED_URL:
+        opened = _embedded(options)
+    else:
+        opened = _given(options)
+    with opened as engine:
+        yield engine
+
+
+@contextmanager
+def _served_mock(options: Options) -> Generator[Engine]:
+    from pynenc_mongo.storage import serving
+
+    served = serving.serve()
+    try:
+        yield _engine("mongomock", served.url, options.url_source)
+    finally:
+        served.close()
+
+
+@contextmanager
+def _embedded(options: Options) -> Generator[Engine]:
+    directory = tempfile.mkdtemp(prefix="pynenc-mongo-embedded-")
+    log = Path(directory) / "server.log"
+    module = "pytest_pynenc_mongo.embedded_server"
+    command = [sys.executable, "-m", module, f"{directory}/data", str(getpid())]
+    child: Child | None = None
+    try:
+        Path(f"{directory}/data").mkdir()
+        child = start_child(command, log)
+        url = child.first_line(_START_SECONDS)
+        yield _engine("embedded", url, options.url_source)
+    except subprocess.SubprocessError as error:
+        raise EngineError(
+            f"{EMBEDDED_URL} ({options.url_source}): SecantusDB did not start. {error}"
+        ) from None
+    finally:
+        if child is not None:
+            child.kill()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _given(options: Options) -> Generator[Engine]:
+    from pynenc_mongo.conf.address import MongoAddress
+    from pynenc_mongo.conf.config_mongo import ClientLimits
+    from pynenc_mongo.errors import PynencMongoError
+    from pynenc_mongo.storage import client
+
+    address = MongoAddress(options.url, "admin", options.url_source)
+    if not address.is_mock:
+        limits = ClientLimits(connect_seconds=_REACH_SECONDS)
+        try:
+            client.client_at(address, limits)
+        except PynencMongoError as error:
+            raise EngineError(str(error)) from None
+        client.close(address, limits)
+    yield _engine("mongomock" if address.is_mock else "server", options.url, options.url_source)
+
+
+def _engine(name: str, url: str, url_source: str) -> Engine:
+    from pynenc_mongo.conf.address import MongoAddress
+
+    address = MongoAddress(url, "admin", url_source)
+    return Engine(name, url, address.masked, url_source, supports_processes=address.is_shared)

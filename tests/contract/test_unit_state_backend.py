@@ -1,0 +1,1 @@
+from pynenc_tests.unit.state_backend.all_tests import *
