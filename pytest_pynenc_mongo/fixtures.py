@@ -1,9 +1,9 @@
 """The chain of fixtures: engine, URL, database, app, runner or worker. Each link may be overridden."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -43,8 +43,18 @@ def pynenc_mongo_database(pynenc_mongo_url: str) -> Generator[str]:
 
 
 @pytest.fixture
+def pynenc_app_config() -> Mapping[str, Any]:
+    """More pynenc `config_values` for the app under test, for example its runner. Override it."""
+    return {}
+
+
+@pytest.fixture
 def pynenc_app(
-    request: pytest.FixtureRequest, pynenc_mongo_url: str, pynenc_mongo_database: str, tmp_path: Path
+    request: pytest.FixtureRequest,
+    pynenc_mongo_url: str,
+    pynenc_mongo_database: str,
+    pynenc_app_config: Mapping[str, Any],
+    tmp_path: Path,
 ) -> Generator["Pynenc"]:
     """The app under test, on the test database; afterwards emptied, and the app exactly as it was.
 
@@ -52,7 +62,9 @@ def pynenc_app(
     """
     from pytest_pynenc_mongo import apps, databases, wiring
 
-    settings = wiring.settings(pynenc_mongo_url, pynenc_mongo_database, tmp_path / "pynenc.sqlite")
+    settings = wiring.settings(
+        pynenc_mongo_url, pynenc_mongo_database, tmp_path / "pynenc.sqlite", pynenc_app_config
+    )
     app_path = request.config.stash[options.KEY].app_path
     with _plainly():
         app = apps.find(getattr(request, "module", None), app_path)

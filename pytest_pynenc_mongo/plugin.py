@@ -5,6 +5,7 @@ import pytest
 from pytest_pynenc_mongo import options
 from pytest_pynenc_mongo.fixtures import (
     pynenc_app,
+    pynenc_app_config,
     pynenc_mongo_database,
     pynenc_mongo_engine,
     pynenc_mongo_url,
@@ -14,6 +15,7 @@ from pytest_pynenc_mongo.fixtures import (
 
 __all__ = [
     "pynenc_app",
+    "pynenc_app_config",
     "pynenc_mongo_database",
     "pynenc_mongo_engine",
     "pynenc_mongo_url",

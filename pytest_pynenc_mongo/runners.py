@@ -5,9 +5,8 @@ import pickle
 import subprocess
 import sys
 import threading
-import time
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from os import getpid
 from pathlib import Path
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
-_LOOK_EVERY_SECONDS = 0.002
 
 # app classes without a runner of their own have one that runs nothing
 _PLACEHOLDERS = ("DummyRunner", "ExternalRunner")
@@ -31,7 +29,7 @@ DEFAULT_RUNNER = "ThreadRunner"
 # what pynenc's runners say because they are not on a main thread of a script of their own; true, and meant
 _EXPECTED_WARNINGS = (
     (r"Running in a secondary thread", UserWarning),
-    (r"\s*.*requires if __name__ == '__main__'", RuntimeWarning),
+    (r"(?s).*requires if __name__ == '__main__'", RuntimeWarning),
     (r".*multi-threaded, use of fork\(\) may lead to deadlocks", DeprecationWarning),
 )
 
@@ -67,20 +65,21 @@ class _RunnerThread(threading.Thread):
         super().__init__(name=f"{type(runner).__name__} of {runner.app.app_id}", daemon=True)
         self.runner = runner
         self.failure: BaseException | None = None
+        self._settled = threading.Event()  # started, or failed to
 
     def run(self) -> None:
         try:
+            announce_start(self.runner, self._settled.set)
             self.runner.run()
         except BaseException as error:  # noqa: BLE001 - stop() reports it in the test's own thread
             self.failure = error
+        finally:
+            self._settled.set()
 
     def start_and_wait(self, seconds: float) -> None:
         self.start()
-        deadline = time.monotonic() + seconds
-        while self.is_alive() and not self.runner.running:
-            if time.monotonic() > deadline:
-                raise RunnerError(f"{self.name} did not start within {seconds:g} s")
-            self.join(_LOOK_EVERY_SECONDS)
+        if not self._settled.wait(seconds):
+            raise RunnerError(f"{self.name} did not start within {seconds:g} s")
         if self.failure is not None:
             raise RunnerError(f"{self.name} did not start: {self.failure}") from self.failure
 
@@ -95,6 +94,21 @@ class _RunnerThread(threading.Thread):
             )
         if self.failure is not None:
             raise RunnerError(f"{self.name} failed: {self.failure}") from self.failure
+
+
+def announce_start(runner: "BaseRunner", announce: Callable[[], object]) -> None:
+    """Have `runner` call `announce` once it has started, before its first look for work.
+
+    Its flag `running` will not do: it is set before the runner makes its processes.
+    """
+    start = runner.on_start
+
+    def on_start() -> None:
+        start()
+        del runner.on_start
+        announce()
+
+    runner.on_start = on_start  # type: ignore[method-assign]
 
 
 def _make_runner(app: "Pynenc") -> "BaseRunner":

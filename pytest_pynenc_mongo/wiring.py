@@ -35,7 +35,7 @@ _OWN_ADDRESS = {
 # a test waits for these pauses; production values would make it wait long
 _SHORT_PAUSES = {
     "runner_loop_sleep_time_sec": 0.01,
-    "invocation_wait_results_sleep_time_sec": 0.01,
+    "invocation_wait_results_sleep_time_sec": 0.1,
 }
 
 
@@ -54,12 +54,12 @@ class Settings:
     values: Mapping[str, Any]
 
 
-def settings(url: str, database: str, sqlite_path: "Path") -> Settings:
-    """Return the settings that put an app on a test database."""
+def settings(url: str, database: str, sqlite_path: "Path", more: Mapping[str, Any] | None = None) -> Settings:
+    """Return the settings that put an app on a test database; `more` are config values of the test's own."""
     from pynenc_mongo.builder import COMPONENTS
 
     pinned = {**_OWN_ADDRESS, **_ON_SQLITE, **COMPONENTS, "mongo_url": url, "mongo_db": database}
-    return Settings(pinned, {**pinned, "sqlite_db_path": str(sqlite_path)})
+    return Settings(pinned, {**(more or {}), **pinned, "sqlite_db_path": str(sqlite_path)})
 
 
 @contextmanager

@@ -8,18 +8,15 @@ import os
 import pickle
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pynenc_mongo import apps, wiring
 from pytest_pynenc_mongo.lease import end_with_parent
+from pytest_pynenc_mongo.runners import announce_start
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
-    from pynenc.runner.base_runner import BaseRunner
-
-_LOOK_EVERY_SECONDS = 0.005
 
 
 def main(specification_path: str, parent_pid: int) -> None:
@@ -31,9 +28,9 @@ def main(specification_path: str, parent_pid: int) -> None:
     sys.path[:] = specification["sys_path"]
     app = _find_app(specification)
     wiring.apply(app, {**specification["config_values"], "runner_cls": specification["runner_cls"]})
-    runner = app.runner
-    threading.Thread(target=_report_ready, args=(runner, parent), daemon=True).start()
-    runner.run()
+    os.register_at_fork(after_in_child=_default_signals)
+    announce_start(app.runner, lambda: print("ready", file=parent, flush=True))
+    app.runner.run()
 
 
 def _find_app(specification: dict[str, Any]) -> "Pynenc":
@@ -47,11 +44,10 @@ def _find_app(specification: dict[str, Any]) -> "Pynenc":
     return Pynenc(config_values={**specification["config_values"], "app_id": info.app_id})
 
 
-def _report_ready(runner: "BaseRunner", parent: Any) -> None:
-    looking = threading.Event()
-    while not runner.running:
-        looking.wait(_LOOK_EVERY_SECONDS)
-    print("ready", file=parent, flush=True)
+def _default_signals() -> None:
+    """A process that a runner forks must end on SIGTERM, not run the handler that stops its parent's loop."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _end_group() -> None:
