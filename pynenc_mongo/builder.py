@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from pynenc.builder import PynencBuilder
 
 # what `.mongo()` puts on MongoDB
-COMPONENTS = {"state_backend_cls": "MongoStateBackend"}
+COMPONENTS = {
+    "orchestrator_cls": "MongoOrchestrator",
+    "broker_cls": "MongoBroker",
+    "state_backend_cls": "MongoStateBackend",
+    "client_data_store_cls": "MongoClientDataStore",
+}
 
 
 class MongoBuilderPlugin:

@@ -12,6 +12,8 @@ from os import getpid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_pynenc_mongo.children import Child, start_child
 from pytest_pynenc_mongo.errors import RunnerError
 
@@ -31,6 +33,8 @@ _EXPECTED_WARNINGS = (
     (r"Running in a secondary thread", UserWarning),
     (r"(?s).*requires if __name__ == '__main__'", RuntimeWarning),
     (r".*multi-threaded, use of fork\(\) may lead to deadlocks", DeprecationWarning),
+    # a task that fails raises in its thread too, after its failure is stored where the test finds it
+    (r"(?s)Exception in thread .*dist_invocation", pytest.PytestUnhandledThreadExceptionWarning),
 )
 
 

@@ -16,12 +16,7 @@ if TYPE_CHECKING:
     from pynenc import Pynenc
 
 # what the backends of this package do not store yet
-_ON_SQLITE = {
-    "orchestrator_cls": "SQLiteOrchestrator",
-    "broker_cls": "SQLiteBroker",
-    "client_data_store_cls": "SQLiteClientDataStore",
-    "trigger_cls": "SQLiteTrigger",
-}
+_ON_SQLITE = {"trigger_cls": "SQLiteTrigger"}
 
 # another address of the app's own would compete with the test database's
 _OWN_ADDRESS = {
@@ -35,7 +30,7 @@ _OWN_ADDRESS = {
 # a test waits for these pauses; production values would make it wait long
 _SHORT_PAUSES = {
     "runner_loop_sleep_time_sec": 0.01,
-    "invocation_wait_results_sleep_time_sec": 0.1,
+    "invocation_wait_results_sleep_time_sec": 0.01,
 }
 
 

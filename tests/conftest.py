@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,8 @@ def database_name(any_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def mongo_app(any_url: str, database_name: str, tmp_path: Path) -> Generator[Pynenc]:
-    """A new app whose state backend is on each engine in turn."""
+def mongo_app(any_url: str, database_name: str, tmp_path: Path) -> Iterator[Pynenc]:
+    """A new app on each engine in turn; what another test left running does not know its id."""
     settings = wiring.settings(any_url, database_name, tmp_path / "pynenc.sqlite")
-    with wiring.rewired(Pynenc(config_values={"app_id": "contract"}), settings) as app:
-        yield app
-        databases.purge(any_url, database_name)
+    yield Pynenc(config_values={**settings.values, "app_id": f"contract-{uuid.uuid4().hex[:8]}"})
+    databases.purge(any_url, database_name)

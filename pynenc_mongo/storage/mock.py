@@ -133,6 +133,10 @@ class MockCollection[Doc]:
         result: UpdateResult = self._run("update_one", filter, update, upsert=upsert)
         return result
 
+    def update_many(self, filter: Mapping[str, Any], update: Mapping[str, Any]) -> UpdateResult:  # noqa: A002
+        result: UpdateResult = self._run("update_many", filter, update)
+        return result
+
     def delete_many(self, filter: Mapping[str, Any]) -> DeleteResult:  # noqa: A002
         result: DeleteResult = self._run("delete_many", filter)
         return result

@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from pynenc_mongo.errors import MissingPartsError
 from pynenc_mongo.storage.collections import CollectionSpec
 from pynenc_mongo.storage.portable import PortableCollection
+from pynenc_mongo.storage.verbs import insert_missing
 
 _READS_OF_A_MOVING_VALUE = 5
 _FASTEST = 1  # zlib level: on 20 MiB of JSON three times faster than the default, and nearly as small
@@ -89,6 +90,19 @@ class Payloads:
         if replaced is not None:
             self.discard(replaced["payload"])
 
+    def put_missing(self, heads: PortableCollection[HeadDoc], key: str, text: str) -> None:
+        """Store `text` under `key` unless something is stored there: for keys made of their content."""
+        if self._needs_parts(text) and heads.find_one({"_id": key}, ["_id"]):
+            return
+        payload = self.store(text)
+        try:
+            stored = insert_missing(heads, {"_id": key, "payload": payload})
+        except BaseException:
+            self.discard(payload)
+            raise
+        if not stored:
+            self.discard(payload)
+
     def get(self, heads: PortableCollection[HeadDoc], key: str) -> str | None:
         """Return the text under `key`, or None.
 
@@ -118,6 +132,9 @@ class Payloads:
         raise MissingPartsError(
             f"the payload of {owner} was replaced faster than it could be read: try again"
         )
+
+    def _needs_parts(self, text: str) -> bool:
+        return len(text) > self._part_bytes
 
     def _store_parts(self, packed: bytes) -> Payload:
         slices = [

@@ -57,7 +57,11 @@ class PortableCollection[Doc](Protocol):
         upsert: bool = ...,
     ) -> UpdateResult: ...
 
+    def update_many(self, filter: Filter, update: Update) -> UpdateResult: ...  # noqa: A002
+
     def delete_many(self, filter: Filter) -> DeleteResult: ...  # noqa: A002
+
+    def count_documents(self, filter: Filter) -> int: ...  # noqa: A002
 
     def distinct(self, key: str, filter: Filter | None = ...) -> list[Any]: ...  # noqa: A002
 

@@ -1,0 +1,1 @@
+"""The broker: queues of invocation ids."""

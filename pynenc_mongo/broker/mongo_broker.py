@@ -1,0 +1,75 @@
+"""MongoBroker: queues with priorities; each message goes to exactly one caller."""
+
+import logging
+from collections.abc import Sequence as SequenceOf
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pynenc.broker.base_broker import BaseBroker
+from pynenc.identifiers.invocation_id import InvocationId
+
+from pynenc_mongo.broker.documents import COMPONENT, MESSAGES, NEXT_FIRST, SPECS, encode_message
+from pynenc_mongo.conf.config_broker import ConfigBrokerMongo
+from pynenc_mongo.reach import refuse_unshared_store
+from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.sequence import Sequence
+from pynenc_mongo.storage.verbs import claim
+
+if TYPE_CHECKING:
+    from pynenc.app import Pynenc
+
+logger = logging.getLogger(__name__)
+
+
+class MongoBroker(BaseBroker):
+    """Queues invocation ids in one collection: highest priority first, then in the order of routing."""
+
+    def __init__(self, app: "Pynenc") -> None:
+        super().__init__(app)
+        refuse_unshared_store(self.conf.address(), app.conf.runner_cls)
+        self._collections = Collections(self.conf, app.app_id, COMPONENT, SPECS)
+        self._sequence = Sequence()
+
+    @cached_property
+    def conf(self) -> ConfigBrokerMongo:
+        return ConfigBrokerMongo(
+            config_values=self.app.config_values,
+            config_filepath=self.app.config_filepath,
+        )
+
+    def _route_invocation(self, invocation_id: InvocationId, queue_name: str, priority: float) -> None:
+        self._route_invocations([invocation_id], queue_name, priority)
+
+    def _route_invocations(
+        self, invocation_ids: SequenceOf[InvocationId], queue_name: str, priority: float
+    ) -> None:
+        """Queue a batch in its own order, in one command."""
+        if not invocation_ids:
+            return
+        keys = self._sequence.take(len(invocation_ids))
+        messages = [
+            encode_message(key, invocation_id, queue_name, priority)
+            for key, invocation_id in zip(keys, invocation_ids, strict=True)
+        ]
+        self._collections.indexed(MESSAGES).insert_many(messages)
+
+    def retrieve_invocation(self, queue_name: str | None = None) -> InvocationId | None:
+        """Take the next invocation id out of a queue (the first configured one by default), or None.
+
+        Never repeated after an error: whether the server has handed the message out is not known then.
+        pynenc's recovery of invocations that stay registered is the safety net.
+        """
+        queue = self.conf.queues[0] if queue_name is None else queue_name
+        self._validate_queue_names((queue,))
+        message = claim(self._collections.existing(MESSAGES), {"queue": queue}, sort=list(NEXT_FIRST))
+        return InvocationId(message["invocation_id"]) if message else None
+
+    def count_invocations(self, queue_names: SequenceOf[str] | None = None) -> int:
+        """Count the messages of some queues, of all configured ones by default."""
+        queues = self.conf.queues if queue_names is None else queue_names
+        self._validate_queue_names(queues)
+        return self._collections.existing(MESSAGES).count_documents({"queue": {"$in": list(queues)}})
+
+    def purge(self) -> None:
+        """Remove every message of this app."""
+        self._collections.purge()

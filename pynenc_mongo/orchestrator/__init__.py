@@ -1,0 +1,1 @@
+"""The orchestrator: who runs what, who waits for whom, who is alive."""

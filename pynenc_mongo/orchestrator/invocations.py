@@ -1,0 +1,110 @@
+"""Registered invocations: by task, by call, by arguments, by status, by age."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pynenc.identifiers.call_id import CallId
+from pynenc.identifiers.invocation_id import InvocationId
+from pynenc.identifiers.task_id import TaskId
+from pynenc.invocation.status import InvocationStatus
+
+from pynenc_mongo.orchestrator.documents import INVOCATIONS, NEWEST_FIRST, InvocationDoc, digests, one_of
+from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.instants import to_micros
+from pynenc_mongo.storage.portable import Filter
+from pynenc_mongo.storage.verbs import insert_all_missing
+
+
+class Invocations:
+    def __init__(self, collections: Collections) -> None:
+        self._collections = collections
+
+    def register(self, documents: Sequence[InvocationDoc]) -> None:
+        """Insert those that are not registered yet, in one command; leave the others as they are."""
+        insert_all_missing(self._collections.indexed(INVOCATIONS), documents)
+
+    def existing(
+        self,
+        task_id: TaskId,
+        arguments: Mapping[str, str] | None,
+        statuses: Iterable[InvocationStatus] | None,
+    ) -> Iterator[InvocationId]:
+        """Return the invocations of a task with all of `arguments` and one of `statuses`, if given."""
+        wanted = _matching(task_id, statuses)
+        if arguments:
+            wanted["arguments"] = {"$all": digests(arguments)}
+        return self._ids(wanted)
+
+    def of_task(self, task_id: TaskId) -> Iterator[InvocationId]:
+        return self._ids({"task": task_id.key})
+
+    def of_call(self, call_id: CallId) -> Iterator[InvocationId]:
+        return self._ids({"call": call_id.key})
+
+    def page(
+        self, task_id: TaskId | None, statuses: Iterable[InvocationStatus] | None, limit: int, offset: int
+    ) -> list[InvocationId]:
+        """Return ids, newest registration first; equal instants keep one order."""
+        if limit <= 0:  # MongoDB reads 0 as no limit
+            return []
+        return list(
+            self._ids(_matching(task_id, statuses), sort=list(NEWEST_FIRST), skip=offset, limit=limit)
+        )
+
+    def count(self, task_id: TaskId | None, statuses: Iterable[InvocationStatus] | None) -> int:
+        return self._collections.existing(INVOCATIONS).count_documents(_matching(task_id, statuses))
+
+    def with_status(self, ids: Sequence[str], statuses: Iterable[InvocationStatus]) -> list[InvocationId]:
+        """Return those among `ids` that have one of `statuses`, in their order."""
+        found = set(self._ids({"_id": {"$in": list(ids)}, "status": one_of(statuses)}))
+        return [InvocationId(key) for key in ids if key in found]
+
+    def statuses_of(self, ids: Sequence[str]) -> dict[str, InvocationStatus]:
+        """Return the status of each registered one among `ids`."""
+        wanted = {"_id": {"$in": list(ids)}}
+        found = self._collections.existing(INVOCATIONS).find(wanted, ["status"])
+        return {document["_id"]: InvocationStatus(document["status"]) for document in found}
+
+    def since_before(self, status: InvocationStatus, instant: datetime) -> Iterator[InvocationId]:
+        """Return the invocations that have had `status` since `instant` or longer."""
+        return self._ids({"status": status.value, "status_at": {"$lte": to_micros(instant)}})
+
+    def owners(self, status: InvocationStatus) -> list[tuple[InvocationId, str]]:
+        """Return each invocation of `status` that has an owner, with that owner."""
+        wanted = {"status": status.value, "owner": {"$ne": None}}
+        found = self._collections.existing(INVOCATIONS).find(wanted, ["owner"])
+        return [(InvocationId(document["_id"]), str(document["owner"])) for document in found]
+
+    def index_arguments(self, invocation_id: str, arguments: Mapping[str, str]) -> None:
+        self._update(invocation_id, {"$set": {"arguments": digests(arguments)}})
+
+    def begin_auto_purge(self, invocation_id: str, at: datetime) -> None:
+        self._update(invocation_id, {"$set": {"finished_at": to_micros(at)}})
+
+    def delete_finished_before(self, instant: datetime) -> None:
+        wanted = {"finished_at": {"$lte": to_micros(instant)}}
+        self._collections.existing(INVOCATIONS).delete_many(wanted)
+
+    def add_retry(self, invocation_id: str) -> None:
+        self._update(invocation_id, {"$inc": {"retries": 1}})
+
+    def retries(self, invocation_id: str) -> int:
+        found = self._collections.existing(INVOCATIONS).find_one({"_id": invocation_id}, ["retries"])
+        return found.get("retries", 0) if found else 0
+
+    def _update(self, invocation_id: str, update: Mapping[str, Any]) -> None:
+        self._collections.existing(INVOCATIONS).update_one({"_id": invocation_id}, update)
+
+    def _ids(self, wanted: Filter, **options: Any) -> Iterator[InvocationId]:
+        for document in self._collections.existing(INVOCATIONS).find(wanted, ["_id"], **options):
+            yield InvocationId(document["_id"])
+
+
+def _matching(task_id: TaskId | None, statuses: Iterable[InvocationStatus] | None) -> dict[str, Any]:
+    wanted: dict[str, Any] = {}
+    if task_id:
+        wanted["task"] = task_id.key
+    if statuses:
+        wanted["status"] = one_of(statuses)
+    return wanted

@@ -1,0 +1,283 @@
+"""MongoOrchestrator: the table of contents; the rooms beside it do the work."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pynenc.conf.config_task import ConcurrencyControlType
+from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
+from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus
+from pynenc.orchestrator.base_orchestrator import BaseBlockingControl, BaseOrchestrator
+
+from pynenc_mongo.conf.config_orchestrator import ConfigOrchestratorMongo
+from pynenc_mongo.orchestrator.blocking import MongoBlockingControl
+from pynenc_mongo.orchestrator.documents import COMPONENT, SPECS, InvocationDoc, digests, encode_invocation
+from pynenc_mongo.orchestrator.heartbeats import Heartbeats
+from pynenc_mongo.orchestrator.invocations import Invocations
+from pynenc_mongo.orchestrator.services import AtomicServices
+from pynenc_mongo.orchestrator.transitions import Transitions
+from pynenc_mongo.reach import refuse_unshared_store
+from pynenc_mongo.storage.collections import Collections
+
+if TYPE_CHECKING:
+    from pynenc.app import Pynenc
+    from pynenc.identifiers.call_id import CallId
+    from pynenc.identifiers.invocation_id import InvocationId
+    from pynenc.identifiers.task_id import TaskId
+    from pynenc.invocation.dist_invocation import DistributedInvocation
+    from pynenc.orchestrator.atomic_service import ActiveRunnerInfo, AtomicServiceExecution, AtomicServiceRun
+    from pynenc.runner.runner_context import RunnerContext
+    from pynenc.task import Task
+    from pynenc.types import Params, Result
+
+logger = logging.getLogger(__name__)
+
+
+class MongoOrchestrator(BaseOrchestrator):
+    """
+    A MongoDB-based orchestrator, correct under races between any number of processes.
+
+    Every status transition is one command whose filter holds pynenc's rule for it.
+    """
+
+    def __init__(self, app: "Pynenc") -> None:
+        super().__init__(app)
+        refuse_unshared_store(self.conf.address(), app.conf.runner_cls)
+        self._collections = Collections(self.conf, app.app_id, COMPONENT, SPECS)
+        self._invocations = Invocations(self._collections)
+        self._transitions = Transitions(self._collections)
+        self._blocking = MongoBlockingControl(self._collections, self._invocations)
+        self._heartbeats = Heartbeats(self._collections)
+        self._services = AtomicServices(self._collections)
+
+    @cached_property
+    def conf(self) -> ConfigOrchestratorMongo:
+        return ConfigOrchestratorMongo(
+            config_values=self.app.config_values,
+            config_filepath=self.app.config_filepath,
+        )
+
+    def purge(self) -> None:
+        """Remove all orchestrator data of this app."""
+        self._collections.purge()
+
+    @property
+    def blocking_control(self) -> BaseBlockingControl:
+        return self._blocking
+
+    # registration and lookup
+
+    def _register_new_invocations(
+        self,
+        invocations: "list[DistributedInvocation[Params, Result]]",
+        runner_id: str | None = None,
+    ) -> InvocationStatusRecord:
+        record = InvocationStatusRecord(InvocationStatus.REGISTERED, runner_id)
+        self._invocations.register([_encode(invocation, record) for invocation in invocations])
+        return record
+
+    def get_existing_invocations(
+        self,
+        task: "Task[Params, Result]",
+        key_serialized_arguments: dict[str, str] | None = None,
+        statuses: list[InvocationStatus] | None = None,
+    ) -> Iterator["InvocationId"]:
+        """Return the invocations of a task that have all the arguments and one of the statuses, if given."""
+        return self._invocations.existing(task.task_id, key_serialized_arguments, statuses)
+
+    def get_task_invocation_ids(self, task_id: "TaskId") -> Iterator["InvocationId"]:
+        """Return the invocations of a task."""
+        return self._invocations.of_task(task_id)
+
+    def get_invocation_ids_paginated(
+        self,
+        task_id: "TaskId | None" = None,
+        statuses: list[InvocationStatus] | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list["InvocationId"]:
+        """Return a page of invocations, newest registration first."""
+        return self._invocations.page(task_id, statuses, limit, offset)
+
+    def count_invocations(
+        self, task_id: "TaskId | None" = None, statuses: list[InvocationStatus] | None = None
+    ) -> int:
+        """Count the invocations of a task and of some statuses, if given."""
+        return self._invocations.count(task_id, statuses)
+
+    def get_call_invocation_ids(self, call_id: "CallId") -> Iterator["InvocationId"]:
+        """Return the invocations of one call: one task with one set of arguments."""
+        return self._invocations.of_call(call_id)
+
+    def index_arguments_for_concurrency_control(
+        self, invocation: "DistributedInvocation[Params, Result]"
+    ) -> None:
+        """Make an invocation known by its arguments; controlled tasks are so from registration on."""
+        if not _is_controlled(invocation):
+            self._invocations.index_arguments(invocation.invocation_id, invocation.call.serialized_arguments)
+
+    # status
+
+    def _atomic_status_transition(
+        self, invocation_id: "InvocationId", status: InvocationStatus, runner_id: str | None = None
+    ) -> InvocationStatusRecord:
+        return self._transitions.to(status, invocation_id, runner_id)
+
+    def set_invocation_status(
+        self, invocation_id: "InvocationId", status: InvocationStatus, runner_ctx: "RunnerContext"
+    ) -> None:
+        """Set the status of an invocation, and tell its history and its triggers.
+
+        As in the base class, but for the two commands that a final status costs there: the transition
+        itself begins the auto-purge period, and whoever looks for blocking invocations lets go of waiters.
+
+        :raises InvocationStatusTransitionError: if its status does not lead there
+        :raises InvocationStatusOwnershipError: if its status may be left by its owner only
+        :raises InvocationStatusRaceConditionError: if it moved at each of several attempts
+        """
+        record = self._atomic_status_transition(invocation_id, status, runner_ctx.runner_id)
+        self.app.state_backend.add_history(invocation_id, record, runner_ctx)
+        self.app.trigger.report_tasks_status([invocation_id], status)
+        self.app.logger.info("invocation:%s status:%s", invocation_id, status.value)
+
+    def get_invocation_status_record(self, invocation_id: "InvocationId") -> InvocationStatusRecord:
+        """Return the status record of an invocation.
+
+        :raises KeyError: if it is not registered
+        """
+        return self._transitions.record_of(invocation_id)
+
+    def filter_by_status(
+        self, invocation_ids: list["InvocationId"], status_filter: frozenset[InvocationStatus]
+    ) -> list["InvocationId"]:
+        """Return those of the invocations that have one of the statuses, in one command."""
+        if not invocation_ids or not status_filter:
+            return []
+        return self._invocations.with_status(invocation_ids, status_filter)
+
+    def increment_invocation_retries(self, invocation_id: "InvocationId") -> None:
+        """Count one more retry."""
+        self._invocations.add_retry(invocation_id)
+
+    def get_invocation_retries(self, invocation_id: "InvocationId") -> int:
+        """Return the number of retries so far."""
+        return self._invocations.retries(invocation_id)
+
+    def set_up_invocation_auto_purge(self, invocation_id: "InvocationId") -> None:
+        """Begin the auto-purge period of an invocation; a final transition has done so already."""
+        self._invocations.begin_auto_purge(invocation_id, datetime.now(UTC))
+
+    def auto_purge(self) -> None:
+        """Remove the invocations whose auto-purge period is over, in one command."""
+        period = timedelta(hours=self.conf.auto_final_invocation_purge_hours)
+        self._invocations.delete_finished_before(datetime.now(UTC) - period)
+
+    # runners and recovery
+
+    def register_runner_heartbeats(
+        self,
+        runner_ids: list[str],
+        can_run_atomic_service: bool = False,
+        consumed_queues: Sequence[str] | None = None,
+    ) -> None:
+        """Note that runners are alive, any number of them in at most two commands."""
+        if runner_ids:
+            self._heartbeats.beat(runner_ids, may_run_service=can_run_atomic_service, queues=consumed_queues)
+
+    def _get_active_runners(
+        self, timeout_seconds: float, can_run_atomic_service: bool | None = None
+    ) -> list["ActiveRunnerInfo"]:
+        return self._heartbeats.active(_ago(timeout_seconds), may_run_service=can_run_atomic_service)
+
+    def get_pending_invocations_for_recovery(self) -> Iterator["InvocationId"]:
+        """Return the invocations that have been pending for too long."""
+        return self._invocations.since_before(
+            InvocationStatus.PENDING, _ago(self.app.conf.max_pending_seconds)
+        )
+
+    def _get_running_invocations_for_recovery(self, timeout_seconds: float) -> Iterator["InvocationId"]:
+        owned = self._invocations.owners(InvocationStatus.RUNNING)
+        alive = (
+            self._heartbeats.alive_among((owner for _, owner in owned), _ago(timeout_seconds))
+            if owned
+            else set()
+        )
+        return (invocation_id for invocation_id, owner in owned if owner not in alive)
+
+    # the atomic service
+
+    def record_atomic_service_execution_start(
+        self,
+        atomic_service_run: "AtomicServiceRun",
+        started_at: datetime | None,
+        status: AtomicServiceExecutionStatus = AtomicServiceExecutionStatus.RUNNING,
+        reason: str = "",
+    ) -> bool:
+        """Record a run of the atomic service; return whether it may work: one at a time may."""
+        if status == AtomicServiceExecutionStatus.RUNNING:
+            accepted = self._services.start(atomic_service_run, started_at, reason)
+        else:
+            self._services.record(atomic_service_run, started_at, status, reason)
+            accepted = status != AtomicServiceExecutionStatus.BLOCKED
+        if status != AtomicServiceExecutionStatus.RUNNING or not accepted:
+            self.purge_atomic_service_executions()
+        return accepted
+
+    def finalize_atomic_service_execution(
+        self,
+        atomic_service_run: "AtomicServiceRun",
+        end_time: datetime,
+        status: AtomicServiceExecutionStatus,
+        reason: str = "",
+    ) -> None:
+        """Record the end of a run; the first end counts."""
+        self._services.finish(atomic_service_run, end_time, status, reason)
+        self.purge_atomic_service_executions()
+
+    def get_active_atomic_service_executions(self) -> list["AtomicServiceExecution"]:
+        """Return the running execution, in a list of at most one."""
+        return self._services.running()
+
+    def get_atomic_service_executions_in_timerange(
+        self,
+        start_time: datetime,
+        end_time: datetime,
+        limit: int = 1000,
+        *,
+        runner_id: str | None = None,
+        min_duration_seconds: float = 0.0,
+    ) -> list["AtomicServiceExecution"]:
+        """Return the executions that overlap a time range, newest first."""
+        return self._services.between(start_time, end_time, limit, runner_id, min_duration_seconds)
+
+    def purge_atomic_service_executions(self) -> int:
+        """Delete old and surplus executions, but for those that trigger runs refer to; return how many."""
+        minutes = float(self.app.conf.atomic_service_execution_retention_minutes)
+        return self._services.retain(
+            _ago(minutes * 60) if minutes > 0 else None,
+            int(self.app.conf.atomic_service_execution_max_records),
+            self.app.trigger.get_referenced_atomic_service_run_ids(),
+        )
+
+
+def _ago(seconds: float) -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=seconds)
+
+
+def _is_controlled(invocation: "DistributedInvocation[Params, Result]") -> bool:
+    conf = invocation.task.conf
+    off = ConcurrencyControlType.DISABLED
+    return conf.registration_concurrency != off or conf.running_concurrency != off
+
+
+def _encode(
+    invocation: "DistributedInvocation[Params, Result]", record: InvocationStatusRecord
+) -> InvocationDoc:
+    document = encode_invocation(
+        invocation.invocation_id, invocation.task.task_id, invocation.call.call_id, record
+    )
+    if _is_controlled(invocation):
+        document["arguments"] = digests(invocation.call.serialized_arguments)
+    return document

@@ -1,0 +1,126 @@
+"""Runs of the atomic service: at most one at a time, enforced by the write that starts it."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from pynenc.orchestrator.atomic_service import (
+    AtomicServiceExecution,
+    AtomicServiceExecutionStatus,
+    AtomicServiceRun,
+)
+
+from pynenc_mongo.orchestrator.documents import EXECUTIONS, decode_execution, encode_execution
+from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.instants import to_micros
+from pynenc_mongo.storage.verbs import insert_missing, put, swap
+
+_RUNNING = AtomicServiceExecutionStatus.RUNNING
+_BLOCKED = AtomicServiceExecutionStatus.BLOCKED
+
+
+class AtomicServices:
+    def __init__(self, collections: Collections) -> None:
+        self._collections = collections
+
+    def start(self, run: AtomicServiceRun, started_at: datetime | None, reason: str) -> bool:
+        """Begin a run unless one is running; return whether this run may work.
+
+        A run that may not is recorded as blocked, with the run that blocks it.
+        """
+        executions = self._collections.indexed(EXECUTIONS)
+        run.started_at = started_at or datetime.now(UTC)
+        if insert_missing(executions, encode_execution(_execution(run, None, _RUNNING, reason))):
+            return True
+        # taken: by another running one, or by this run itself, which a repeated start finds again
+        own = executions.find_one({"_id": run.atomic_service_id.atomic_service_run_id})
+        if own is not None:
+            return own["status"] == _RUNNING.value
+        blocked = _execution(run, run.started_at, _BLOCKED, reason or self._who_runs())
+        insert_missing(executions, encode_execution(blocked))
+        return False
+
+    def record(
+        self,
+        run: AtomicServiceRun,
+        started_at: datetime | None,
+        status: AtomicServiceExecutionStatus,
+        reason: str,
+    ) -> None:
+        """Record an attempt that did not start by `start`."""
+        run.started_at = started_at or datetime.now(UTC)
+        ended_at = run.started_at if status == _BLOCKED else None
+        put(
+            self._collections.indexed(EXECUTIONS), encode_execution(_execution(run, ended_at, status, reason))
+        )
+
+    def finish(
+        self, run: AtomicServiceRun, ended_at: datetime, status: AtomicServiceExecutionStatus, reason: str
+    ) -> None:
+        """End a run; the first end counts. A run whose start was not recorded gets a record all the same."""
+        executions = self._collections.indexed(EXECUTIONS)
+        changes: dict[str, Any] = {"ended_at": to_micros(ended_at), "status": status.value}
+        if reason:
+            changes["reason"] = reason
+        own_running = {"_id": run.atomic_service_id.atomic_service_run_id, "running": True}
+        if swap(executions, own_running, {"$set": changes, "$unset": {"running": ""}}):
+            return
+        unseen = AtomicServiceExecution(run.atomic_service_id, ended_at, ended_at, status, reason)
+        insert_missing(executions, encode_execution(unseen))
+
+    def running(self) -> list[AtomicServiceExecution]:
+        return [
+            decode_execution(found)
+            for found in self._collections.existing(EXECUTIONS).find({"running": True})
+        ]
+
+    def between(
+        self, start: datetime, end: datetime, limit: int, runner_id: str | None, min_seconds: float
+    ) -> list[AtomicServiceExecution]:
+        """Return the executions that overlap a time range, newest first; a running one is at its start."""
+        since = to_micros(start)
+        overlapping = [{"ended_at": {"$gte": since}}, {"ended_at": None, "started_at": {"$gte": since}}]
+        wanted: dict[str, Any] = {"started_at": {"$lte": to_micros(end)}, "$or": overlapping}
+        if runner_id is not None:
+            wanted["runner_id"] = runner_id
+        found = map(
+            decode_execution, self._collections.existing(EXECUTIONS).find(wanted, sort=[("started_at", -1)])
+        )
+        lasting = (each for each in found if min_seconds <= 0 or each.duration_seconds >= min_seconds)
+        return list(islice(lasting, max(limit, 0)))
+
+    def retain(self, ended_since: datetime | None, newest: int, protected: Iterable[str]) -> int:
+        """Delete ended executions that are too old or too many; return how many.
+
+        :param ended_since: delete what ended before it; None keeps every age
+        :param newest: how many to keep; 0 keeps any number
+        :param protected: run ids that are never deleted
+        """
+        executions = self._collections.existing(EXECUTIONS)
+        unprotected = {"$nin": sorted(protected)}
+        deleted = 0
+        if ended_since is not None:
+            # a running execution has no end, and `None` is not less than a number
+            too_old = {"ended_at": {"$lt": to_micros(ended_since)}, "_id": unprotected}
+            deleted += executions.delete_many(too_old).deleted_count
+        if newest > 0:
+            ended = {"status": {"$ne": _RUNNING.value}, "_id": unprotected}
+            surplus = executions.find(ended, ["_id"], sort=[("started_at", -1)], skip=newest)
+            keys = [document["_id"] for document in surplus]
+            deleted += executions.delete_many({"_id": {"$in": keys}}).deleted_count if keys else 0
+        return deleted
+
+    def _who_runs(self) -> str:
+        prior = next(iter(self.running()), None)
+        run_id, runner_id = (
+            (prior.atomic_service_run_id, prior.runner_id) if prior else ("unknown", "unknown")
+        )
+        return f"prior_running:{run_id} runner:{runner_id}"
+
+
+def _execution(
+    run: AtomicServiceRun, ended_at: datetime | None, status: AtomicServiceExecutionStatus, reason: str
+) -> AtomicServiceExecution:
+    assert run.started_at is not None
+    return AtomicServiceExecution(run.atomic_service_id, run.started_at, ended_at, status, reason)

@@ -1,0 +1,157 @@
+"""Events: every one that was emitted, what it triggered, and for how long it is kept."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pymongo.errors import DuplicateKeyError
+from pynenc.trigger.monitoring import EventMarkerPage, EventRecord
+
+from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.payloads import Payloads
+from pynenc_mongo.storage.portable import Filter, Update
+from pynenc_mongo.storage.verbs import PAGE_SIZE
+from pynenc_mongo.trigger import documents
+from pynenc_mongo.trigger.documents import EVENTS, MARKER_FIELDS, EventDoc
+from pynenc_mongo.trigger.texts import delete_all, text_in
+
+if TYPE_CHECKING:
+    from pynenc.app import Pynenc
+
+# a marker's state: what `matched` and `triggered` are for it
+_STATES = {
+    "matched": (True, None),
+    "unmatched": (False, None),
+    "triggered": (None, True),
+    "untriggered": (None, False),
+}
+
+
+class EventFilter(NamedTuple):
+    """What events have to be; None is anything. `start` and `end` are included."""
+
+    code: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    matched: bool | None = None
+    triggered: bool | None = None
+    emitted_by_invocation_id: str | None = None
+    emitted_by_task_id: str | None = None
+
+    def in_state(self, state: str) -> "EventFilter":
+        """Return this filter for a marker's state; any other state than the four is anything."""
+        matched, triggered = _STATES.get(state, (None, None))
+        return self._replace(matched=matched, triggered=triggered)
+
+    def wanted(self) -> Filter:
+        """Return the filter of the query; its range of time keeps it on an index."""
+        criteria = {
+            "code": self.code,
+            "matched": self.matched,
+            "triggered_invocation_ids": None if self.triggered is None else {"$exists": self.triggered},
+            "emitted_by_invocation_id": self.emitted_by_invocation_id,
+            "emitted_by_task_id": self.emitted_by_task_id,
+        }
+        given = {field: value for field, value in criteria.items() if value is not None}
+        return {**given, "when": documents.between(self.start, self.end)}
+
+
+class Events:
+    def __init__(self, app: "Pynenc", collections: Collections, payloads: Payloads) -> None:
+        self._app = app
+        self._collections = collections
+        self._payloads = payloads
+
+    def put(self, event: EventRecord) -> None:
+        """Store an event in place of an earlier version of it; what it triggered stays linked."""
+        record = self._payloads.store(event.to_json(self._app))
+        update = documents.update_to(documents.encode_event(event, record))
+        if triggered := list(dict.fromkeys(event.triggered_invocation_ids)):  # mongomock adds a twin twice
+            update["$addToSet"] = {"triggered_invocation_ids": {"$each": triggered}}
+        # one plain upsert, unless the earlier version has parts: then it meets its key
+        inline = {"_id": event.event_id, "record.generation": {"$exists": False}}
+        try:
+            self._collections.indexed(EVENTS).update_one(inline, update, upsert=True)
+        except DuplicateKeyError:
+            self._replace_parts(event.event_id, update)
+
+    def get_all(self, event_ids: Sequence[str]) -> dict[str, EventRecord | None]:
+        """Return the event of each id, or None, in one command."""
+        wanted = {"_id": {"$in": list(event_ids)}}
+        found = self._collections.existing(EVENTS).find(wanted) if event_ids else []
+        stored = {event.event_id: event for event in self._decoded(found)}
+        return {event_id: stored.get(event_id) for event_id in event_ids}
+
+    def latest(self, chosen: EventFilter, limit: int, offset: int) -> list[EventRecord]:
+        """Return the events that meet `chosen`, latest first, from place `offset` on."""
+        return self._decoded(self._page(chosen, limit, offset, sort=[("when", -1)]))
+
+    def count(self, chosen: EventFilter) -> int:
+        return self._collections.existing(EVENTS).count_documents(chosen.wanted())
+
+    def markers(self, chosen: EventFilter, limit: int, offset: int) -> EventMarkerPage:
+        """Return markers of the events that meet `chosen`, oldest first, and how many there are in all."""
+        page = self._page(chosen, limit, offset, sort=[("when", 1)], projection=MARKER_FIELDS)
+        markers = list(map(documents.decode_marker, page))
+        # a page that is not full is the last one and needs no counting, unless it lies behind the last one
+        is_last = len(markers) < limit and (markers or not offset)
+        total = offset + len(markers) if is_last else self.count(chosen)
+        return EventMarkerPage(markers, total, truncated=offset + len(markers) < total)
+
+    def link(self, event_ids: Sequence[str], invocation_id: str) -> None:
+        """Add an invocation to what the stored ones among `event_ids` triggered, once, in one command."""
+        self._collections.existing(EVENTS).update_many(
+            {"_id": {"$in": list(event_ids)}}, {"$addToSet": {"triggered_invocation_ids": invocation_id}}
+        )
+
+    def triggered_by(self, event_id: str) -> list[str]:
+        """Return the invocations that an event triggered, in the order in which they were linked."""
+        found = self._collections.existing(EVENTS).find_one({"_id": event_id}, ["triggered_invocation_ids"])
+        return found.get("triggered_invocation_ids", []) if found else []
+
+    def codes(self) -> list[str]:
+        return sorted(self._collections.existing(EVENTS).distinct("code"))
+
+    def with_code(self, event_ids: Iterable[str], code: str) -> set[str]:
+        """Return the ids, among `event_ids`, of the stored events that have the code."""
+        wanted = {"_id": {"$in": list(event_ids)}, "code": code}
+        return {document["_id"] for document in self._collections.existing(EVENTS).find(wanted, ["_id"])}
+
+    def delete_before(self, instant: datetime) -> list[str]:
+        """Delete the events before `instant`; return their ids."""
+        return self._delete_latest({"when": documents.before(instant)}, skip=0)
+
+    def delete_beyond(self, count: int) -> list[str]:
+        """Delete all but the latest `count` events, none if that is 0; return their ids."""
+        return self._delete_latest({}, skip=count) if count > 0 else []
+
+    def _delete_latest(self, wanted: Filter, *, skip: int) -> list[str]:
+        events = self._collections.existing(EVENTS)
+        deleted: list[str] = []
+        while True:
+            page = events.find(wanted, ["_id"], sort=[("when", -1)], skip=skip, limit=PAGE_SIZE)
+            event_ids = [document["_id"] for document in page]
+            delete_all(self._payloads, events, event_ids, "record")
+            deleted += event_ids
+            if len(event_ids) < PAGE_SIZE:
+                return deleted
+
+    def _page(self, chosen: EventFilter, limit: int, offset: int, **options: Any) -> list[EventDoc]:
+        if limit <= 0:  # which MongoDB would take for all
+            return []
+        events = self._collections.existing(EVENTS)
+        return list(events.find(chosen.wanted(), skip=offset, limit=limit, **options))
+
+    def _decoded(self, found: Iterable[EventDoc]) -> list[EventRecord]:
+        return [event for event in map(self._decode, found) if event]
+
+    def _decode(self, document: EventDoc) -> EventRecord | None:
+        record = text_in(self._payloads, self._collections.existing(EVENTS), document, "record")
+        return None if record is None else documents.decode_event(document, record, self._app)
+
+    def _replace_parts(self, event_id: str, update: Update) -> None:
+        events = self._collections.indexed(EVENTS)
+        earlier = events.find_one({"_id": event_id}, ["record"])
+        events.update_one({"_id": event_id}, update, upsert=True)
+        if earlier:
+            self._payloads.discard(earlier["record"])

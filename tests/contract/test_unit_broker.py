@@ -1,0 +1,1 @@
+from pynenc_tests.unit.broker.all_tests import *

@@ -1,0 +1,1 @@
+from pynenc_tests.unit.client_data_store.all_tests import *
