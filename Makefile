@@ -36,6 +36,7 @@ check: venv
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@cd examples && MYPYPATH=tests ../$(BIN)/mypy --config-file ../pyproject.toml shop tests
 	@$(BIN)/lint-imports
 
 format: venv

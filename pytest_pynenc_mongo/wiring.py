@@ -31,6 +31,7 @@ _OWN_ADDRESS = {
 _SHORT_PAUSES = {
     "runner_loop_sleep_time_sec": 0.01,
     "invocation_wait_results_sleep_time_sec": 0.01,
+    "cached_status_time": 0.01,
 }
 
 

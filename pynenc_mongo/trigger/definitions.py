@@ -49,11 +49,8 @@ class Conditions:
         self, task_id: TaskId, context_type: type[ConditionContext] | None = None
     ) -> list[Condition]:
         """Return the conditions that listen to a task, those of one context type if it is given."""
-        if context_type is None:
-            return self._find({"source_task_ids": task_id.key})
-        found = self._find({"source_task_ids": task_id.key, "context_type": context_type.__name__})
-        # two classes may share a name
-        return [condition for condition in found if condition.context_type == context_type]
+        found = self._find({"source_task_ids": task_id.key})
+        return [condition for condition in found if context_type in (None, condition.context_type)]
 
     def watched_tasks(self, context_type: type[ConditionContext]) -> set[TaskId]:
         """Return the tasks that conditions of a context type listen to."""

@@ -32,7 +32,7 @@ def delete_all(
     """Delete documents by their keys, and the parts of the texts in `field`: two commands a thousand keys."""
     for batch in batched(keys, PAGE_SIZE):
         chosen = {"_id": {"$in": list(batch)}}
-        in_parts = list(collection.find({**chosen, f"{field}.generation": {"$exists": True}}, [field]))
+        parts_of_each = list(collection.find(chosen, [f"{field}.generation", f"{field}.parts"]))
         collection.delete_many(chosen)
-        for document in in_parts:
-            payloads.discard(document[field])
+        for document in parts_of_each:
+            payloads.discard(document.get(field, {}))
