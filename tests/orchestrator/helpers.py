@@ -1,0 +1,36 @@
+"""Invocations to orchestrate."""
+
+from typing import Any
+
+from pynenc import Pynenc
+from pynenc.arguments import Arguments
+from pynenc.call import Call
+from pynenc.invocation import DistributedInvocation
+
+from pynenc_mongo.builder import COMPONENTS
+
+shop = Pynenc(config_values={"app_id": "orchestrated shop"})
+
+
+@shop.task
+def bake(cake: str = "plain") -> str:
+    return cake
+
+
+@shop.task
+def sell(cake: str = "plain") -> str:
+    return cake
+
+
+TASKS = {"bake": bake, "sell": sell}
+
+
+def invocation_of(task: Any, **arguments: str) -> DistributedInvocation[Any, Any]:
+    """Return a new invocation that nothing has stored yet."""
+    return DistributedInvocation.isolated(Call(task, Arguments(arguments)))
+
+
+def app_at(url: str, database: str, app_id: str = "shop") -> Pynenc:
+    """Return an app on MongoDB, but for its triggers, which are in memory."""
+    stores = {**COMPONENTS, "trigger_cls": "MemTrigger"}
+    return Pynenc(config_values={"app_id": app_id, "mongo_url": url, "mongo_db": database, **stores})

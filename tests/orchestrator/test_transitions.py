@@ -1,0 +1,89 @@
+"""Every transition does what pynenc's pure function says, in one command."""
+
+from itertools import product
+
+import pytest
+from pynenc import Pynenc
+from pynenc.exceptions import InvocationStatusError, InvocationStatusRaceConditionError
+from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord, status_record_transition
+
+from pynenc_mongo.orchestrator import transitions
+from pynenc_mongo.orchestrator.documents import INVOCATIONS, encode_record
+from pynenc_mongo.orchestrator.mongo_orchestrator import MongoOrchestrator
+from tests.orchestrator.helpers import bake, invocation_of
+
+OWNERS = (None, "me", "another")
+CALLERS = (None, "me")
+
+
+@pytest.fixture
+def orchestrator(mongo_app: Pynenc) -> MongoOrchestrator:
+    found = mongo_app.orchestrator
+    assert isinstance(found, MongoOrchestrator)
+    return found
+
+
+def registered(orchestrator: MongoOrchestrator) -> str:
+    invocation = invocation_of(bake)
+    orchestrator._register_new_invocations([invocation])
+    return invocation.invocation_id
+
+
+def given(orchestrator: MongoOrchestrator, invocation_id: str, record: InvocationStatusRecord) -> None:
+    collection = orchestrator._collections.existing(INVOCATIONS)
+    collection.update_one({"_id": invocation_id}, {"$set": encode_record(record)})
+
+
+def outcome_of(transition: object, *arguments: object) -> object:
+    """Return status and owner, or the type of the error."""
+    try:
+        record = transition(*arguments)  # type: ignore[operator]
+    except InvocationStatusError as error:
+        return type(error)
+    return record.status, record.runner_id
+
+
+def test_every_transition_of_every_owner_is_pynencs(orchestrator: MongoOrchestrator) -> None:
+    invocation_id = registered(orchestrator)
+    differing = []
+    for source, owner, target, caller in product(InvocationStatus, OWNERS, InvocationStatus, CALLERS):
+        record = InvocationStatusRecord(source, owner)
+        given(orchestrator, invocation_id, record)
+        ours = outcome_of(orchestrator._atomic_status_transition, invocation_id, target, caller)
+        pynencs = outcome_of(status_record_transition, record, target, caller)
+        if ours != pynencs:
+            differing.append((source, owner, target, caller, ours, pynencs))
+    assert not differing
+
+
+def test_the_stored_record_is_the_returned_one(orchestrator: MongoOrchestrator) -> None:
+    invocation_id = registered(orchestrator)
+    returned = orchestrator._atomic_status_transition(invocation_id, InvocationStatus.PENDING, "me")  # type: ignore[arg-type]
+    assert orchestrator.get_invocation_status_record(invocation_id) == returned  # type: ignore[arg-type]
+    assert returned.timestamp.utcoffset() is not None
+
+
+def test_an_unknown_invocation_is_named(orchestrator: MongoOrchestrator) -> None:
+    with pytest.raises(KeyError, match="invocation nobody-knows is not registered"):
+        orchestrator._atomic_status_transition("nobody-knows", InvocationStatus.PENDING, "me")  # type: ignore[arg-type]
+
+
+def test_a_stalled_owner_does_not_take_back_what_another_one_has(orchestrator: MongoOrchestrator) -> None:
+    """The peer's lock gives way after five seconds; RUNNING then overwrites the new owner's PENDING."""
+    invocation_id = registered(orchestrator)
+    given(orchestrator, invocation_id, InvocationStatusRecord(InvocationStatus.PENDING, "another"))
+    with pytest.raises(InvocationStatusError):
+        orchestrator._atomic_status_transition(invocation_id, InvocationStatus.RUNNING, "stalled")  # type: ignore[arg-type]
+    record = orchestrator.get_invocation_status_record(invocation_id)  # type: ignore[arg-type]
+    assert (record.status, record.runner_id) == (InvocationStatus.PENDING, "another")
+
+
+def test_one_that_keeps_moving_is_given_up_after_some_attempts(
+    orchestrator: MongoOrchestrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invocation_id = registered(orchestrator)
+    attempts = []
+    monkeypatch.setattr(transitions, "swap", lambda *arguments: bool(attempts.append(arguments)))
+    with pytest.raises(InvocationStatusRaceConditionError):
+        orchestrator._atomic_status_transition(invocation_id, InvocationStatus.PENDING, "me")  # type: ignore[arg-type]
+    assert len(attempts) == 5
