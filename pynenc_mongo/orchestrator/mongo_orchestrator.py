@@ -218,12 +218,22 @@ class MongoOrchestrator(BaseOrchestrator):
         """Record a run of the atomic service; return whether it may work: one at a time may."""
         if status == AtomicServiceExecutionStatus.RUNNING:
             accepted = self._services.start(atomic_service_run, started_at, reason)
+            if not accepted:
+                self._abandon_run_of_dead_runner()
         else:
             self._services.record(atomic_service_run, started_at, status, reason)
             accepted = status != AtomicServiceExecutionStatus.BLOCKED
         if status != AtomicServiceExecutionStatus.RUNNING or not accepted:
             self.purge_atomic_service_executions()
         return accepted
+
+    def _abandon_run_of_dead_runner(self) -> None:
+        """Let go of a run whose runner was killed in its middle; no other could ever start otherwise."""
+        longest_silence = _ago(self.app.conf.runner_considered_dead_after_minutes * 60)
+        for execution in self._services.running():
+            alive = self._heartbeats.alive_among([execution.runner_id], longest_silence)
+            if execution.start_time < longest_silence and not alive:
+                self._services.abandon(execution, datetime.now(UTC))
 
     def finalize_atomic_service_execution(
         self,

@@ -69,6 +69,12 @@ class AtomicServices:
         unseen = AtomicServiceExecution(run.atomic_service_id, ended_at, ended_at, status, reason)
         insert_missing(executions, encode_execution(unseen))
 
+    def abandon(self, execution: AtomicServiceExecution, now: datetime) -> None:
+        """End a run whose runner is gone."""
+        run = AtomicServiceRun(execution.atomic_service_id)
+        reason = f"runner:{execution.runner_id} gives no sign of life"
+        self.finish(run, now, AtomicServiceExecutionStatus.ABANDONED, reason)
+
     def running(self) -> list[AtomicServiceExecution]:
         return [
             decode_execution(found)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import product
+from operator import methodcaller
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +21,7 @@ from tests.orchestrator.helpers import TASKS, app_at, invocation_of
 
 RUNNERS = ("first", "second")
 CAKES = ("plain", "$odd", "a.b")
+STATUSES = (None, [InvocationStatus.REGISTERED], list(InvocationStatus))
 ENDS = (AtomicServiceExecutionStatus.COMPLETED, AtomicServiceExecutionStatus.ABANDONED)
 
 
@@ -109,8 +112,8 @@ class Orchestrators(RuleBasedStateMachine):
 
     @rule(target=runs, runner=st.sampled_from(RUNNERS))
     def start_service(self, runner: str) -> AtomicServiceRun:
-        run = AtomicServiceRun(runner_id=runner)
-        self.both(lambda orchestrator: orchestrator.record_atomic_service_execution_start(run, None))
+        run, now = AtomicServiceRun(runner_id=runner), datetime.now(UTC)
+        self.both(lambda orchestrator: orchestrator.record_atomic_service_execution_start(run, now))
         return run
 
     @rule(run=runs, end=st.sampled_from(ENDS))
@@ -122,34 +125,27 @@ class Orchestrators(RuleBasedStateMachine):
     def they_show_the_same(self) -> None:
         ids = [invocation.invocation_id for invocation in self.known]
         for invocation in self.known:
-            self.both(lambda each, key=invocation.invocation_id: each.get_invocation_status(key))
-            self.both(lambda each, key=invocation.invocation_id: each.get_invocation_retries(key))
-            self.both(lambda each, call=invocation.call.call_id: set(each.get_call_invocation_ids(call)))
-        self.both(lambda each: each.filter_final(ids))
-        self.both(lambda each: set(each.get_blocking_invocations(100)))
-        self.both(lambda each: set(each.get_running_invocations_for_recovery()))
-        self.both(
-            lambda each: [run.atomic_service_run_id for run in each.get_active_atomic_service_executions()]
-        )
+            self.both(methodcaller("get_invocation_status", invocation.invocation_id))
+            self.both(methodcaller("get_invocation_retries", invocation.invocation_id))
+            self.found("get_call_invocation_ids", invocation.call.call_id)
+        self.both(methodcaller("filter_final", ids))
+        self.found("get_blocking_invocations", 100)
+        self.found("get_running_invocations_for_recovery")
+        self.found("get_active_atomic_service_executions")
 
     @invariant()
     def they_find_the_same(self) -> None:
-        for task in TASKS.values():
-            self.both(lambda each, task=task: set(each.get_task_invocation_ids(task.task_id)))
-            for statuses in (None, [InvocationStatus.REGISTERED], list(InvocationStatus)):
-                self.both(lambda each, task=task, some=statuses: each.count_invocations(task.task_id, some))
-                self.both(
-                    lambda each, task=task, some=statuses: set(
-                        each.get_invocation_ids_paginated(task.task_id, some)
-                    )
-                )
-                for cake in CAKES:
-                    wanted = invocation_of(task, cake=cake).call.serialized_arguments
-                    self.both(
-                        lambda each, task=task, some=statuses, wanted=wanted: set(
-                            each.get_existing_invocations(task, wanted, some)
-                        )
-                    )
+        for task, statuses in product(TASKS.values(), STATUSES):
+            self.found("get_task_invocation_ids", task.task_id)
+            self.both(methodcaller("count_invocations", task.task_id, statuses))
+            self.found("get_invocation_ids_paginated", task.task_id, statuses)
+            for cake in CAKES:
+                wanted = invocation_of(task, cake=cake).call.serialized_arguments
+                self.found("get_existing_invocations", task, wanted, statuses)
+
+    def found(self, query: str, *arguments: Any) -> None:
+        """Ask both; the order of what they find is their own."""
+        self.both(lambda orchestrator: set(getattr(orchestrator, query)(*arguments)))
 
     @invariant()
     def the_same_runners_are_alive(self) -> None:

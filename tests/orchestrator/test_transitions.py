@@ -83,7 +83,12 @@ def test_one_that_keeps_moving_is_given_up_after_some_attempts(
 ) -> None:
     invocation_id = registered(orchestrator)
     attempts = []
-    monkeypatch.setattr(transitions, "swap", lambda *arguments: bool(attempts.append(arguments)))
+
+    def lose(*arguments: object) -> bool:
+        attempts.append(arguments)
+        return False
+
+    monkeypatch.setattr(transitions, "swap", lose)
     with pytest.raises(InvocationStatusRaceConditionError):
         orchestrator._atomic_status_transition(invocation_id, InvocationStatus.PENDING, "me")  # type: ignore[arg-type]
     assert len(attempts) == 5

@@ -1,0 +1,44 @@
+"""Runs of the atomic service when runners die."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pynenc import Pynenc
+from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus, AtomicServiceRun
+
+LONG_AGO = timedelta(days=1)
+
+
+@pytest.fixture
+def killed(mongo_app: Pynenc) -> AtomicServiceRun:
+    """A run whose runner was killed long ago."""
+    run = AtomicServiceRun(runner_id="killed")
+    assert mongo_app.orchestrator.record_atomic_service_execution_start(run, datetime.now(UTC) - LONG_AGO)
+    return run
+
+
+def starts(app: Pynenc, runner_id: str = "next") -> bool:
+    return app.orchestrator.record_atomic_service_execution_start(AtomicServiceRun(runner_id=runner_id), None)
+
+
+def test_a_run_of_a_dead_runner_blocks_one_attempt_and_no_more(
+    mongo_app: Pynenc, killed: AtomicServiceRun
+) -> None:
+    assert [starts(mongo_app), starts(mongo_app)] == [False, True]
+    now = datetime.now(UTC)
+    found = mongo_app.orchestrator.get_atomic_service_executions_in_timerange(now - 2 * LONG_AGO, now)
+    ended = {execution.atomic_service_run_id: execution for execution in found}[
+        killed.atomic_service_run_id or ""
+    ]
+    assert ended.status == AtomicServiceExecutionStatus.ABANDONED
+    assert ended.reason == "runner:killed gives no sign of life"
+
+
+def test_a_long_run_of_a_living_runner_goes_on(mongo_app: Pynenc, killed: AtomicServiceRun) -> None:
+    mongo_app.orchestrator.register_runner_heartbeats(["killed"])
+    assert [starts(mongo_app) for _ in range(3)] == [False] * 3
+
+
+def test_a_young_run_goes_on_without_a_sign_of_life(mongo_app: Pynenc) -> None:
+    assert starts(mongo_app, "quiet")
+    assert [starts(mongo_app) for _ in range(3)] == [False] * 3
