@@ -210,12 +210,12 @@ class MongoTrigger(BaseTrigger):
         self, trigger_id: str, valid_condition_id: str, expiration_seconds: int = 60
     ) -> bool:
         """Claim the execution of a trigger for one satisfied condition, until the claim expires."""
-        pair = trigger_id, valid_condition_id
-        return self._claims.take("execution", *pair, now=datetime.now(UTC), seconds=expiration_seconds)
+        now = datetime.now(UTC)
+        return self._claims.take(trigger_id, valid_condition_id, now=now, seconds=expiration_seconds)
 
     def claim_trigger_run(self, trigger_run_id: str, expiration_seconds: int = 60) -> bool:
         """Claim a trigger run; one of all who try has it, until the claim expires."""
-        return self._claims.take("run", trigger_run_id, now=datetime.now(UTC), seconds=expiration_seconds)
+        return self._claims.take(trigger_run_id, now=datetime.now(UTC), seconds=expiration_seconds)
 
     def _purge(self) -> None:
         self._collections.purge()
