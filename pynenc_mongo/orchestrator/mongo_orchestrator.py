@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from pynenc_mongo.storage.collections import Collections
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
+    from pynenc.call import Call, PreSerializedCall
     from pynenc.identifiers.call_id import CallId
     from pynenc.identifiers.invocation_id import InvocationId
     from pynenc.identifiers.task_id import TaskId
@@ -68,6 +70,29 @@ class MongoOrchestrator(BaseOrchestrator):
         return self._blocking
 
     # registration and lookup
+
+    def route_calls(
+        self, calls: "list[PreSerializedCall[Params, Result]]"
+    ) -> "list[DistributedInvocation[Params, Result]]":
+        """Route a batch of calls: as in the base class, and each invocation is stored once."""
+        with self._stored_when_registered():
+            return super().route_calls(calls)
+
+    def _route_new_call_invocation(
+        self, call: "Call[Params, Result]", runner_id: str | None = None
+    ) -> "DistributedInvocation[Params, Result]":
+        with self._stored_when_registered():
+            return super()._route_new_call_invocation(call, runner_id)
+
+    def register_new_invocations(self, invocations: "list[DistributedInvocation[Params, Result]]") -> None:
+        """Store, register and route invocations: one command for each, however many there are."""
+        with self._stored_when_registered(on=False):
+            super().register_new_invocations(invocations)
+
+    def _stored_when_registered(self, *, on: bool = True) -> AbstractContextManager[None]:
+        """Have the state backend, where it is ours, leave storing to the registration."""
+        hold_back = getattr(self.app.state_backend, "held_back", None)
+        return hold_back(on=on) if hold_back else nullcontext()
 
     def _register_new_invocations(
         self,

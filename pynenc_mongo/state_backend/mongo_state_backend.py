@@ -1,7 +1,9 @@
 """MongoStateBackend: the table of contents; the rooms beside it do the work."""
 
 import logging
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum, auto
 from functools import cached_property
@@ -67,6 +69,7 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
         self._history = Histories(self._collections)
         self._workflows = Workflows(self._collections, self._payloads)
         self._runner_contexts = RunnerContexts(self._collections)
+        self._held_back = threading.local()
 
     @cached_property
     def conf(self) -> ConfigStateBackendMongo:
@@ -100,6 +103,25 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
         return discover()
 
     # invocations
+
+    def upsert_invocations(self, invocations: "list[DistributedInvocation[Any, Any]]") -> None:
+        """Persist invocations, all of them in one command."""
+        if not getattr(self._held_back, "by_registration", False):
+            super().upsert_invocations(invocations)
+
+    @contextmanager
+    def held_back(self, *, on: bool = True) -> Iterator[None]:
+        """Store no invocation that this thread makes meanwhile.
+
+        For whoever stores them all together next: an invocation stores itself when it is made, and pynenc
+        registers it right after, which stores it again.
+        """
+        before = getattr(self._held_back, "by_registration", False)
+        self._held_back.by_registration = on
+        try:
+            yield
+        finally:
+            self._held_back.by_registration = before
 
     def _upsert_invocations(self, entries: list[tuple["InvocationDTO", "CallDTO"]]) -> None:
         self._invocations.put_all(entries)

@@ -72,7 +72,8 @@ class Triggers:
         self._collections = collections
 
     def put_all(self, triggers: Sequence[TriggerDefinitionDTO]) -> None:
-        put_many(self._collections.indexed(TRIGGERS), [documents.encode_trigger(each) for each in triggers])
+        if triggers:  # most tasks have none
+            put_many(self._collections.indexed(TRIGGERS), list(map(documents.encode_trigger, triggers)))
 
     def get_all(self, trigger_ids: Sequence[str]) -> dict[str, TriggerDefinitionDTO | None]:
         """Return the trigger of each id, or None, in one command."""

@@ -145,8 +145,8 @@ class MongoTrigger(BaseTrigger):
     ) -> None:
         """Record the conditions that a status change satisfies.
 
-        One command asks which tasks are watched at all; only where there are any are invocations loaded, and
-        only for the watched tasks among theirs conditions.
+        One command asks which tasks are watched at all. Where there are any, the invocations are loaded; for
+        each watched task among theirs, one more command reads its conditions.
         """
         watched = self._conditions.watched_tasks(StatusContext)
         if not watched:
