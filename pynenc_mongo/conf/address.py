@@ -12,8 +12,10 @@ DATABASE_NAME_LIMIT_BYTES = 63
 _LAST_PORT = 65535
 _DATABASE_NAME_REFUSED = re.compile(r'[/\\. "$*<>:|?\x00]')
 
-_USERINFO_PASSWORD = re.compile(r"(?<=://)([^/?#@]*?):([^/?#]*)@")
-_SECRET_OPTION = re.compile(r"(?<=[?&])(authkey|[^=&]*password)=[^&]*", re.IGNORECASE)
+# a user name, then all up to the last `@`: who forgot to encode a password may have any character in it
+_USERINFO_PASSWORD = re.compile(r"^([^:/?#]*:/+[^:/?#]*|[^:/?#]+(?!:/)):.*@")
+_SECRET_OPTION = re.compile(r"(?<=[?&;])(authkey|[^=&;]*password)=[^&;]*", re.IGNORECASE)
+_SECRET_PROPERTY = re.compile(r"(AWS_SESSION_TOKEN):[^,&;]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,9 @@ class MongoAddress:
 
 
 def mask_url(url: str) -> str:
-    """Return `url` with passwords and authkeys replaced by `***`."""
-    return _SECRET_OPTION.sub(r"\1=***", _USERINFO_PASSWORD.sub(r"\1:***@", url))
+    """Return `url`, well-formed or not, with passwords and authkeys replaced by `***`."""
+    without_password = _USERINFO_PASSWORD.sub(r"\1:***@", url)
+    return _SECRET_PROPERTY.sub(r"\1:***", _SECRET_OPTION.sub(r"\1=***", without_password))
 
 
 def split_url(url: str) -> SplitResult:
@@ -61,7 +64,11 @@ def split_url(url: str) -> SplitResult:
 
     :raises ValueError: naming the URL (masked), what is wrong with it and a URL that works
     """
-    pieces = urlsplit(url)
+    try:
+        pieces = urlsplit(url)
+    except ValueError:
+        # its message would repeat what may be a password
+        raise ValueError(_malformed(url, "its host cannot be read")) from None
     if pieces.scheme not in SCHEMES or "://" not in url:
         raise ValueError(_malformed(url, f"it must begin with one of {_listed(SCHEMES)}"))
     if pieces.scheme != "mongomock" and not pieces.netloc.rpartition("@")[2]:
@@ -80,8 +87,13 @@ def database_in(url: str) -> str:
 
 def option_in(url: str, name: str) -> str:
     """Return the value of the option `name` in the query of `url`, or an empty string."""
-    options = parse_qs(urlsplit(url).query)
+    options = parse_qs(urlsplit(url).query.replace(";", "&"))
     return next((values[-1] for key, values in options.items() if key.lower() == name.lower()), "")
+
+
+def names_user(url: str) -> bool:
+    """Whether `url` says who connects."""
+    return "@" in urlsplit(url).netloc
 
 
 def check_database_name(name: str) -> str:
@@ -106,8 +118,14 @@ def check_database_name(name: str) -> str:
 
 def _check_port(url: str, host: str) -> None:
     _, colon, port = host.rpartition(":")
-    if colon and not host.endswith("]") and not (port.isdigit() and 0 < int(port) <= _LAST_PORT):
-        raise ValueError(_malformed(url, f"{port!r} is not a port number from 1 to {_LAST_PORT}"))
+    if (
+        colon
+        and not host.endswith("]")
+        and not (re.fullmatch("[0-9]+", port) and 0 < int(port) <= _LAST_PORT)
+    ):
+        raise ValueError(
+            _malformed(url, f"what follows a host's ':' is not a port number from 1 to {_LAST_PORT}")
+        )
 
 
 def _malformed(url: str, reason: str) -> str:

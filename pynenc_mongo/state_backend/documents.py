@@ -129,7 +129,8 @@ SPECS: tuple[CollectionSpec[Any], ...] = (
 
 def encode_arguments(call: CallDTO) -> str:
     """Return the arguments as one text, so that their names may hold `$` and `.`."""
-    return json.dumps(call.serialized_arguments)
+    # not in ASCII: there two lone surrogates would read back as the one character they make together
+    return json.dumps(call.serialized_arguments, ensure_ascii=False)
 
 
 def encode_invocation(invocation: InvocationDTO, call: CallDTO, arguments: Payload) -> InvocationDoc:

@@ -21,14 +21,9 @@ class Invocations:
 
     def put_all(self, entries: Sequence[tuple[InvocationDTO, CallDTO]]) -> None:
         """Store each invocation under its id, in place of what was there."""
-        encoded: list[InvocationDoc] = []
-        try:
-            encoded.extend(self._encode(invocation, call) for invocation, call in entries)
-            replaced = put_many(self._collections.indexed(INVOCATIONS), encoded)
-        except BaseException:
-            self._discard_arguments(encoded)
-            raise
-        self._discard_arguments(replaced)
+        # after an error here parts stay: which documents were written, and need theirs, is not known
+        encoded = self._encode_all(entries)
+        self._discard_arguments(put_many(self._collections.indexed(INVOCATIONS), encoded))
 
     def get(self, invocation_id: str) -> tuple[InvocationDTO, CallDTO] | None:
         found: list[InvocationDoc] = []
@@ -56,9 +51,16 @@ class Invocations:
         for page in pages(self._collections.existing(INVOCATIONS), wanted, fields=["_id"]):
             yield from (InvocationId(document["_id"]) for document in page)
 
-    def _encode(self, invocation: InvocationDTO, call: CallDTO) -> InvocationDoc:
-        arguments = self._payloads.store(documents.encode_arguments(call))
-        return documents.encode_invocation(invocation, call, arguments)
+    def _encode_all(self, entries: Sequence[tuple[InvocationDTO, CallDTO]]) -> list[InvocationDoc]:
+        encoded: list[InvocationDoc] = []
+        try:
+            for invocation, call in entries:
+                arguments = self._payloads.store(documents.encode_arguments(call))
+                encoded.append(documents.encode_invocation(invocation, call, arguments))
+        except BaseException:
+            self._discard_arguments(encoded)
+            raise
+        return encoded
 
     def _discard_arguments(self, unnamed: Sequence[InvocationDoc]) -> None:
         for document in unnamed:

@@ -8,12 +8,13 @@ opens its own on first use, and never sees the inherited one.
 import atexit
 import os
 import threading
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError, ServerSelectionTimeoutError
 
-from pynenc_mongo.conf.address import MongoAddress, option_in
+from pynenc_mongo.conf.address import MongoAddress, names_user, option_in
 from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, ClientLimits
 from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
 from pynenc_mongo.storage import serving
@@ -31,6 +32,12 @@ class _ClientKey(NamedTuple):
 _clients: dict[_ClientKey, PortableClient] = {}
 _inherited: list[PortableClient] = []  # kept, so that no finalizer runs on a parent's sockets
 _lock = threading.Lock()
+_epoch = 0
+
+
+def epoch() -> int:
+    """Return a number that changes when handles of this process become stale: by a close, or by a fork."""
+    return _epoch
 
 
 def database_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> PortableDatabase:
@@ -57,26 +64,25 @@ def client_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> P
 
 def close(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> None:
     """Close this process's client for a server, if there is one; the next use opens another."""
-    with _lock:
-        client = _clients.pop(_key(address, limits), None)
-    if client is not None:
-        client.close()
+    wanted = _key(address, limits)
+    _close(lambda key: key == wanted)
 
 
 def close_server(url: str) -> None:
     """Close every client of this process that was opened with `url`, before its server stops."""
-    with _lock:
-        keys = [key for key in _clients if key.url == url]
-        clients = [_clients.pop(key) for key in keys]
-    for client in clients:
-        client.close()
+    _close(lambda key: key.url == url)
 
 
 def close_all() -> None:
     """Close every client of this process."""
+    _close(lambda _: True)
+
+
+def _close(is_meant: Callable[[_ClientKey], bool]) -> None:
+    global _epoch  # noqa: PLW0603 - one registry a process is the point
     with _lock:
-        clients = list(_clients.values())
-        _clients.clear()
+        clients = [_clients.pop(key) for key in list(_clients) if is_meant(key)]
+        _epoch += 1
     for client in clients:
         client.close()
 
@@ -114,10 +120,10 @@ def _options(address: MongoAddress, limits: ClientLimits) -> dict[str, Any]:
         "socketTimeoutMS": _milliseconds(limits.socket_seconds),
         "connectTimeoutMS": _milliseconds(limits.connect_seconds),
         "serverSelectionTimeoutMS": _milliseconds(limits.connect_seconds),
-        "username": address.username,
-        "password": address.password,
         "authSource": address.auth_source,
     }
+    if not names_user(address.url):
+        options |= {"username": address.username, "password": address.password}
     return {name: value for name, value in options.items() if value and not option_in(address.url, name)}
 
 
@@ -130,8 +136,9 @@ def _first_sentence(error: PyMongoError) -> str:
 
 
 def _after_fork_in_child() -> None:
-    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    global _lock, _epoch  # noqa: PLW0603 - another thread of the parent may have held the lock
     _lock = threading.Lock()
+    _epoch += 1
     _inherited.extend(_clients.values())
     _clients.clear()
 

@@ -1,6 +1,5 @@
 """The collections of one component of one app: specs in, plain pymongo collections out."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +36,7 @@ class Collections:
         self._specs = tuple(specs)
         self._indexed: set[str] = set()
         self._database: PortableDatabase | None = None
-        self._pid = 0
+        self._epoch = 0
 
     @property
     def database(self) -> PortableDatabase:
@@ -45,8 +44,9 @@ class Collections:
 
         :raises MongoUnreachableError: if no server answers
         """
-        if self._database is None or self._pid != os.getpid():
-            self._database, self._pid = client.database_at(self._address, self._limits), os.getpid()
+        if self._database is None or self._epoch != client.epoch():
+            self._epoch = client.epoch()
+            self._database = client.database_at(self._address, self._limits)
         return self._database
 
     def existing[Doc](self, spec: CollectionSpec[Doc]) -> PortableCollection[Doc]:
@@ -64,11 +64,10 @@ class Collections:
     def purge(self) -> None:
         """Delete every document of this component of this app; collections and indexes stay.
 
-        Indexes of a collection that somebody dropped are made again at the next insert.
+        Somebody may have dropped a collection meanwhile, indexes and all: the next insert makes sure of them.
         """
         stored = set(self.database.list_collection_names())
         for spec in self._specs:
             if self._prefix + spec.name in stored:
                 self.existing(spec).delete_many({})
-            else:
-                self._indexed.discard(spec.name)
+        self._indexed.clear()

@@ -7,7 +7,7 @@ process and one lock; each command is atomic under it. `serving.py` takes comman
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -35,6 +35,21 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
+def _as_it_is(result: Any) -> Any:
+    return result
+
+
+# what mongomock returns of these is not read yet, or holds something that cannot be sent
+_READ_TO_THE_END: Mapping[str, Callable[[Any], Any]] = {
+    "find": list,
+    "aggregate": list,
+    "list_indexes": list,
+    "index_information": lambda found: {
+        name: {**index, "key": list(index["key"])} for name, index in found.items()
+    },
+}
+
+
 class LocalStore:
     """A store that this process owns."""
 
@@ -59,7 +74,7 @@ class LocalStore:
             raise AttributeError(command.method)
         with self._lock:
             result = getattr(self._target(command), command.method)(*command.args, **command.kwargs)
-            return list(result) if command.method in ("find", "aggregate", "list_indexes") else result
+            return _READ_TO_THE_END.get(command.method, _as_it_is)(result)
 
     def _target(self, command: Command) -> Any:
         if command.database is None:

@@ -29,5 +29,9 @@ def collection_prefix(app_id: str) -> str:
 
 
 def compound_key(*parts: str) -> str:
-    """Return one string for several: two different tuples never share one."""
-    return json.dumps(parts)
+    r"""Return one string for several: two different tuples never share one.
+
+    Lone surrogates, which BSON refuses, become `\udXXX`; JSON writes nothing else so, for its own
+    backslashes are doubled.
+    """
+    return json.dumps(parts, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()

@@ -6,10 +6,11 @@ the document that names them, and only then the old generation goes.
 
 import uuid
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NotRequired, TypedDict
 
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from pynenc_mongo.errors import MissingPartsError
 from pynenc_mongo.storage.collections import CollectionSpec
@@ -82,11 +83,8 @@ class Payloads:
     def put(self, heads: PortableCollection[HeadDoc], key: str, text: str) -> None:
         """Store `text` under `key` in place of what was there; one command unless either is large."""
         payload = self.store(text)
-        try:
+        with self._discarded_if_refused(payload):
             replaced = _put_head(heads, {"_id": key, "payload": payload})
-        except BaseException:
-            self.discard(payload)
-            raise
         if replaced is not None:
             self.discard(replaced["payload"])
 
@@ -95,11 +93,8 @@ class Payloads:
         if self._needs_parts(text) and heads.find_one({"_id": key}, ["_id"]):
             return
         payload = self.store(text)
-        try:
+        with self._discarded_if_refused(payload):
             stored = insert_missing(heads, {"_id": key, "payload": payload})
-        except BaseException:
-            self.discard(payload)
-            raise
         if not stored:
             self.discard(payload)
 
@@ -132,6 +127,19 @@ class Payloads:
         raise MissingPartsError(
             f"the payload of {owner} was replaced faster than it could be read: try again"
         )
+
+    @contextmanager
+    def _discarded_if_refused(self, payload: Payload) -> Iterator[None]:
+        """Delete the parts if the server refuses the document that names them.
+
+        Not after any other error: a write whose answer is lost may still be done, now or a moment later,
+        and then needs its parts. Parts that nobody names in the end are removed by a purge.
+        """
+        try:
+            yield
+        except OperationFailure:
+            self.discard(payload)
+            raise
 
     def _needs_parts(self, text: str) -> bool:
         return len(text) > self._part_bytes

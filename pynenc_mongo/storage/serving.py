@@ -21,6 +21,7 @@ from pynenc_mongo.storage.mock import REMEDY, Command, LocalStore, MockClient, S
 
 _LOOPBACK = "127.0.0.1"
 _BACKLOG = 128
+_GREETING_SECONDS = 3.0  # an owner speaks first; who does not is none
 
 _own_store: LocalStore | None = None
 _served: dict[int, "ServedStore"] = {}  # by port, those of this process
@@ -35,7 +36,8 @@ class ServedStore:
         self._authkey = secrets.token_hex(16)
         self._listener = Listener((_LOOPBACK, 0), backlog=_BACKLOG)
         self._connections: set[Connection[Any, Any]] = set()
-        self._closing = threading.Event()
+        self._closing = False
+        self._lock = threading.Lock()  # guards the two above
         self.port: int = self._listener.address[1]
         self.url = f"mongomock://{_LOOPBACK}:{self.port}/{DEFAULT_DATABASE}?authkey={self._authkey}"
         _served[self.port] = self
@@ -46,51 +48,61 @@ class ServedStore:
 
     def close(self) -> None:
         """Stop serving; whoever still calls gets `MongoUnreachableError` at once."""
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
         _served.pop(self.port, None)
-        self._closing.set()
         # closing a socket does not wake the thread that accepts on it; a visitor does
         with contextlib.suppress(OSError):
             socket.create_connection((_LOOPBACK, self.port)).close()
         self._accepting.join()
-        for connection in list(self._connections):
-            _hang_up(connection)
-        self.let_go()
+        self._listener.close()
+        with self._lock:
+            for connection in self._connections:
+                _hang_up(connection)
 
     def let_go(self) -> None:
-        """Close this process's copies of the sockets.
+        """Close a forked child's copies of the sockets.
 
-        A forked child inherits them: while it held on to them, the owner's death would stay unseen and
-        every caller would wait forever.
+        While it held on to them, the owner's death would stay unseen and every caller would wait for ever.
         """
         self._listener.close()
         for connection in list(self._connections):
-            connection.close()
+            with contextlib.suppress(OSError):
+                connection.close()
 
     def _accept(self) -> None:
         while True:
             connection = self._listener.accept()
-            if self._closing.is_set():
-                connection.close()
-                return
+            with self._lock:
+                if self._closing:
+                    connection.close()
+                    return
+                self._connections.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: "Connection[Any, Any]") -> None:
-        self._connections.add(connection)
         authkey = self._authkey.encode()
         # a caller that is gone, or that never was one of ours, costs its own connection only
-        with contextlib.suppress(EOFError, OSError, AuthenticationError), connection:
+        with contextlib.suppress(EOFError, OSError, AuthenticationError):
             deliver_challenge(connection, authkey)
             answer_challenge(connection, authkey)
             while True:
-                self._answer(connection, connection.recv())
-        self._connections.discard(connection)
+                _reply(connection, self._outcome_of_next(connection))
+        with self._lock:
+            self._connections.discard(connection)
+            connection.close()
 
-    def _answer(self, connection: "Connection[Any, Any]", command: Command) -> None:
+    def _outcome_of_next(self, connection: "Connection[Any, Any]") -> tuple[bool, Any]:
+        """Run the next command; return whether it succeeded, and its result or its error."""
         try:
-            reply = (True, self.store.run(command))
+            command: Command = connection.recv()
+            return True, self.store.run(command)
+        except (EOFError, OSError):
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a command raises is the caller's to see
-            reply = (False, error)
-        connection.send(reply)
+            return False, error
 
 
 class RemoteStore:
@@ -135,9 +147,15 @@ class RemoteStore:
 
     def _connect(self) -> "Connection[Any, Any]":
         try:
-            return Client((_LOOPBACK, self._port), authkey=self._authkey)
+            connection = Client((_LOOPBACK, self._port))
+            if not connection.poll(_GREETING_SECONDS):
+                connection.close()
+                raise self._gone()
+            answer_challenge(connection, self._authkey)
+            deliver_challenge(connection, self._authkey)
         except (EOFError, OSError, AuthenticationError) as error:
             raise self._gone() from error
+        return connection
 
     def _gone(self) -> MongoUnreachableError:
         return MongoUnreachableError(
@@ -192,6 +210,15 @@ def _refuse_child_process() -> None:
             f"mongomock:// is a store of one process, and process {os.getpid()} is a child that "
             f"multiprocessing made: it would see nothing of its parent's store; {REMEDY}"
         )
+
+
+def _reply(connection: "Connection[Any, Any]", outcome: tuple[bool, Any]) -> None:
+    try:
+        connection.send(outcome)
+    except (EOFError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - what cannot be pickled has not touched the wire yet
+        connection.send((False, TypeError(f"the answer cannot be sent to another process: {error!r}")))
 
 
 def _hang_up(connection: "Connection[Any, Any]") -> None:
