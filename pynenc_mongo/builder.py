@@ -15,6 +15,7 @@ COMPONENTS = {
     "broker_cls": "MongoBroker",
     "state_backend_cls": "MongoStateBackend",
     "client_data_store_cls": "MongoClientDataStore",
+    "trigger_cls": "MongoTrigger",
 }
 
 
@@ -23,8 +24,9 @@ class MongoBuilderPlugin:
 
     @staticmethod
     def register_builder_methods(builder_class: type["PynencBuilder"]) -> None:
-        """Add `.mongo()` to the builder, and a check to its `.build()`."""
-        builder_class.register_plugin_method("mongo", mongo)
+        """Add the methods below to the builder, and a check to its `.build()`."""
+        for method in (mongo, mongo_client_data_store, mongo_trigger):
+            builder_class.register_plugin_method(method.__name__, method)
         builder_class.register_plugin_validator(validate_mongo_config)
 
 
@@ -66,6 +68,52 @@ def mongo(
     builder._plugin_components.add("mongo")  # noqa: SLF001 - as pynenc's own plugins do
     builder._using_memory_components = False  # noqa: SLF001
     return builder
+
+
+def mongo_client_data_store(
+    builder: "PynencBuilder",
+    min_size_to_cache: int = 1024,
+    local_cache_size: int = 1024,
+    max_size_to_cache: int = 16 * 1024 * 1024,
+) -> "PynencBuilder":
+    """Put the client data store on MongoDB, where `.mongo()` or the settings say where that is.
+
+    :param min_size_to_cache: characters from which on a serialized value is stored apart
+    :param local_cache_size: values that each process keeps in memory
+    :param max_size_to_cache: characters above which a value travels inline after all; 0 for no limit
+    :return: the builder, for chaining
+    :raises MongoConfigError: if nothing says where MongoDB is
+    """
+    _require_mongo(builder, "mongo_client_data_store")
+    return builder.custom_config(
+        client_data_store_cls=COMPONENTS["client_data_store_cls"],
+        min_size_to_cache=min_size_to_cache,
+        local_cache_size=local_cache_size,
+        max_size_to_cache=max_size_to_cache,
+    )
+
+
+def mongo_trigger(
+    builder: "PynencBuilder", scheduler_interval_seconds: int = 60, enable_scheduler: bool = True
+) -> "PynencBuilder":
+    """Put the trigger on MongoDB, where `.mongo()` or the settings say where that is.
+
+    :param scheduler_interval_seconds: seconds between two looks for time-based triggers
+    :param enable_scheduler: whether to look for them at all
+    :return: the builder, for chaining
+    :raises MongoConfigError: if nothing says where MongoDB is
+    """
+    _require_mongo(builder, "mongo_trigger")
+    return builder.custom_config(
+        trigger_cls=COMPONENTS["trigger_cls"],
+        scheduler_interval_seconds=scheduler_interval_seconds,
+        enable_scheduler=enable_scheduler,
+    )
+
+
+def _require_mongo(builder: "PynencBuilder", method: str) -> None:
+    if "mongo" not in builder._plugin_components and not builder._config.get("mongo_url"):  # noqa: SLF001
+        raise MongoConfigError(f".{method}() does not know where MongoDB is: call .mongo(url=...) before it")
 
 
 def validate_mongo_config(config: dict[str, Any]) -> None:

@@ -54,7 +54,6 @@ def pynenc_app(
     pynenc_mongo_url: str,
     pynenc_mongo_database: str,
     pynenc_app_config: Mapping[str, Any],
-    tmp_path: Path,
 ) -> Generator["Pynenc"]:
     """The app under test, on the test database; afterwards emptied, and the app exactly as it was.
 
@@ -62,9 +61,7 @@ def pynenc_app(
     """
     from pytest_pynenc_mongo import apps, databases, wiring
 
-    settings = wiring.settings(
-        pynenc_mongo_url, pynenc_mongo_database, tmp_path / "pynenc.sqlite", pynenc_app_config
-    )
+    settings = wiring.settings(pynenc_mongo_url, pynenc_mongo_database, pynenc_app_config)
     app_path = request.config.stash[options.KEY].app_path
     with _plainly():
         app = apps.find(getattr(request, "module", None), app_path)

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_pynenc_mongo.errors import WiringError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pynenc import Pynenc
-
-# what the backends of this package do not store yet
-_ON_SQLITE = {"trigger_cls": "SQLiteTrigger"}
 
 # another address of the app's own would compete with the test database's
 _OWN_ADDRESS = {
@@ -50,12 +45,12 @@ class Settings:
     values: Mapping[str, Any]
 
 
-def settings(url: str, database: str, sqlite_path: "Path", more: Mapping[str, Any] | None = None) -> Settings:
+def settings(url: str, database: str, more: Mapping[str, Any] | None = None) -> Settings:
     """Return the settings that put an app on a test database; `more` are config values of the test's own."""
     from pynenc_mongo.builder import COMPONENTS
 
-    pinned = {**_OWN_ADDRESS, **_ON_SQLITE, **COMPONENTS, "mongo_url": url, "mongo_db": database}
-    return Settings(pinned, {**(more or {}), **pinned, "sqlite_db_path": str(sqlite_path)})
+    pinned = {**_OWN_ADDRESS, **COMPONENTS, "mongo_url": url, "mongo_db": database}
+    return Settings(pinned, {**(more or {}), **pinned})
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pynenc import Pynenc
@@ -23,6 +22,14 @@ served = serve()
 print(served.url, flush=True)
 sys.stdin.read()
 """
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("conformance").addoption(
+        "--conformance",
+        choices=("process", "served", "embedded", "sqlite"),
+        help="run all of pynenc's own suites on this engine, not only the quick part of them",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -63,8 +70,8 @@ def database_name(any_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def mongo_app(any_url: str, database_name: str, tmp_path: Path) -> Iterator[Pynenc]:
+def mongo_app(any_url: str, database_name: str) -> Iterator[Pynenc]:
     """A new app on each engine in turn; what another test left running does not know its id."""
-    settings = wiring.settings(any_url, database_name, tmp_path / "pynenc.sqlite")
+    settings = wiring.settings(any_url, database_name)
     yield Pynenc(config_values={**settings.values, "app_id": f"contract-{uuid.uuid4().hex[:8]}"})
     databases.purge(any_url, database_name)
