@@ -33,6 +33,7 @@ _EXPECTED_WARNINGS = (
     (r"Running in a secondary thread", UserWarning),
     (r"(?s).*requires if __name__ == '__main__'", RuntimeWarning),
     (r".*multi-threaded, use of fork\(\) may lead to deadlocks", DeprecationWarning),
+    (r"atomic service: ", UserWarning),  # wiring's pauses are short on purpose
     # a task that fails raises in its thread too, after its failure is stored where the test finds it
     (r"(?s)Exception in thread .*dist_invocation", pytest.PytestUnhandledThreadExceptionWarning),
 )
@@ -194,6 +195,8 @@ def _specification(app: "Pynenc") -> dict[str, object]:
     return {
         "sys_path": sys.path,
         "app_info": AppInfo.from_app(app),
+        # the worker knows the tasks that are known here, and so registers their triggers
+        "modules": sorted({task_id.module for task_id in app.tasks}),
         "config_values": app.config_values,
         "runner_cls": runner_class_name(app),
     }

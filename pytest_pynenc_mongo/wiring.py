@@ -27,6 +27,11 @@ _SHORT_PAUSES = {
     "runner_loop_sleep_time_sec": 0.01,
     "invocation_wait_results_sleep_time_sec": 0.01,
     "cached_status_time": 0.01,
+    # triggers and recovery: looked after every half second, not every five minutes
+    "atomic_service_interval_minutes": 0.5 / 60,
+    "atomic_service_check_interval_minutes": 0.25 / 60,
+    "atomic_service_spread_margin_minutes": 0.0,
+    "atomic_service_max_start_slot_fraction": 1.0,
 }
 
 

@@ -34,7 +34,7 @@ class MongoAddress:
 
     @property
     def scheme(self) -> str:
-        return self.url.partition("://")[0]
+        return self.url.partition("://")[0].lower()
 
     @property
     def is_mock(self) -> bool:

@@ -16,6 +16,8 @@ from pynenc_mongo.errors import MongoConfigError
 # MongoDB's limit for one document is 16 MiB; the difference leaves room for the other fields
 DOCUMENT_PAYLOAD_LIMIT_BYTES = 15 * 1024 * 1024
 
+_HOST, _PORT = "localhost", 27017
+
 
 class ClientLimits(NamedTuple):
     """What one process asks of a server at most."""
@@ -65,8 +67,8 @@ class ConfigMongo(ConfigPynencBase):
     """
 
     mongo_url = ConfigField("")
-    mongo_host = ConfigField("localhost")
-    mongo_port = ConfigField(27017)
+    mongo_host = ConfigField(_HOST)
+    mongo_port = ConfigField(_PORT)
     mongo_db = ConfigField(DEFAULT_DATABASE)
     mongo_username = ConfigField("")
     mongo_password = ConfigField("", secret=True)
@@ -89,7 +91,7 @@ class ConfigMongo(ConfigPynencBase):
             database = self._database()
         except ValueError as error:
             raise MongoConfigError(f"{error} ({source})") from None
-        url = self.mongo_url or f"mongodb://{self.mongo_host}:{self.mongo_port}"
+        url = self.mongo_url or f"mongodb://{self.mongo_host or _HOST}:{self.mongo_port or _PORT}"
         return MongoAddress(
             url, database, source, self.mongo_username, self.mongo_password, self.mongo_auth_source
         )
@@ -117,8 +119,8 @@ class ConfigMongo(ConfigPynencBase):
 
     def _database(self) -> str:
         in_url = database_in(self.mongo_url) if self.mongo_url else ""
-        chosen = self.mongo_db if self._is_given("mongo_db") else in_url or self.mongo_db
-        return check_database_name(chosen)
+        chosen = self.mongo_db if self._is_given("mongo_db") else in_url
+        return check_database_name(chosen or DEFAULT_DATABASE)
 
     def _refuse_two_addresses(self) -> None:
         for rival in ("mongo_host", "mongo_port"):

@@ -35,6 +35,7 @@ class InvocationDoc(TypedDict):
     owner: str | None
     retries: NotRequired[int]
     arguments: NotRequired[list[str]]  # one digest an argument, for concurrency control
+    slot: NotRequired[str]  # what only one invocation at a time may hold, while it holds it
     finished_at: NotRequired[int]  # when its auto-purge period began
 
 
@@ -83,6 +84,8 @@ INVOCATIONS: CollectionSpec[InvocationDoc] = CollectionSpec(
         IndexModel([("arguments", 1), ("task", 1), ("status", 1)], name="arguments"),
         # get_call_invocation_ids
         IndexModel([("call", 1), ("registered_at", -1), ("_id", -1)], name="call"),
+        # of a task with running concurrency control one runs at a time (docs/adr/0009)
+        IndexModel([("slot", 1)], name="slot", unique=True, sparse=True),
         # auto_purge
         IndexModel([("finished_at", 1)], name="finished_at", sparse=True),
     ),
@@ -126,6 +129,11 @@ def digests(arguments: Mapping[str, str]) -> list[str]:
     """Return a digest of each argument's name and value: of one size, whatever users pass."""
     pairs = (compound_key(name, value) for name, value in arguments.items())
     return [hashlib.blake2b(pair.encode(), digest_size=16).hexdigest() for pair in pairs]
+
+
+def slot_of(task_id: TaskId, arguments: Mapping[str, str] | None) -> str:
+    """Return the slot of a task, or of a task with some arguments."""
+    return compound_key(task_id.key, *sorted(digests(arguments or {})))
 
 
 def encode_invocation(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pymongo.errors import DuplicateKeyError
 from pynenc.identifiers.call_id import CallId
 from pynenc.identifiers.invocation_id import InvocationId
 from pynenc.identifiers.task_id import TaskId
@@ -78,6 +79,15 @@ class Invocations:
 
     def index_arguments(self, invocation_id: str, arguments: Mapping[str, str]) -> None:
         self._update(invocation_id, {"$set": {"arguments": digests(arguments)}})
+
+    def take_slot(self, invocation_id: str, slot: str) -> bool:
+        """Have a pending invocation hold a slot until it runs no more; return whether it was free."""
+        pending = {"_id": invocation_id, "status": InvocationStatus.PENDING.value}
+        try:
+            self._collections.existing(INVOCATIONS).update_one(pending, {"$set": {"slot": slot}})
+        except DuplicateKeyError:
+            return False
+        return True
 
     def begin_auto_purge(self, invocation_id: str, at: datetime) -> None:
         self._update(invocation_id, {"$set": {"finished_at": to_micros(at)}})

@@ -14,7 +14,14 @@ from pynenc.orchestrator.base_orchestrator import BaseBlockingControl, BaseOrche
 
 from pynenc_mongo.conf.config_orchestrator import ConfigOrchestratorMongo
 from pynenc_mongo.orchestrator.blocking import MongoBlockingControl
-from pynenc_mongo.orchestrator.documents import COMPONENT, SPECS, InvocationDoc, digests, encode_invocation
+from pynenc_mongo.orchestrator.documents import (
+    COMPONENT,
+    SPECS,
+    InvocationDoc,
+    digests,
+    encode_invocation,
+    slot_of,
+)
 from pynenc_mongo.orchestrator.heartbeats import Heartbeats
 from pynenc_mongo.orchestrator.invocations import Invocations
 from pynenc_mongo.orchestrator.services import AtomicServices
@@ -142,6 +149,23 @@ class MongoOrchestrator(BaseOrchestrator):
         """Make an invocation known by its arguments; controlled tasks are so from registration on."""
         if not _is_controlled(invocation):
             self._invocations.index_arguments(invocation.invocation_id, invocation.call.serialized_arguments)
+
+    def is_authorize_to_run_by_concurrency_control(
+        self, invocation: "DistributedInvocation[Params, Result]"
+    ) -> bool:
+        """Return whether a pending invocation may run now; of several that ask at once, one may.
+
+        The base class only looks whether another one runs: two processes that look at the same time both run.
+        """
+        control = invocation.task.conf.running_concurrency
+        if control == ConcurrencyControlType.DISABLED:
+            return True
+        if not super().is_authorize_to_run_by_concurrency_control(invocation):
+            return False
+        arguments = invocation.call.serialized_args_for_concurrency_control(control)
+        return self._invocations.take_slot(
+            invocation.invocation_id, slot_of(invocation.task.task_id, arguments)
+        )
 
     # status
 

@@ -36,8 +36,14 @@ class Rule:
 
     def precondition(self, invocation_id: str, runner_id: str | None) -> dict[str, Any]:
         """Return the filter that a document meets exactly where the transition is allowed."""
-        allowed = [{"status": one_of(self.free)}, {"status": one_of(self.owned), "owner": runner_id}]
-        return {"_id": invocation_id, "$or": allowed}
+        by_all = {"status": one_of(self.free)}
+        by_owner = {"status": one_of(self.owned), "owner": runner_id}
+        # most statuses are entered in one way, and need no `$or`, which not every engine does by key
+        if not self.owned:
+            return {"_id": invocation_id, **by_all}
+        if not self.free:
+            return {"_id": invocation_id, **by_owner}
+        return {"_id": invocation_id, "$or": [by_all, by_owner]}
 
 
 @cache
@@ -91,7 +97,7 @@ class Transitions:
         precondition = rule.precondition(invocation_id, runner_id)
         current: InvocationStatusRecord | None = None
         for new in _new_records(target, runner_id if rule.caller_owns_next else None):
-            if swap(self._collections.existing(INVOCATIONS), precondition, {"$set": _changes(new)}):
+            if swap(self._collections.existing(INVOCATIONS), precondition, _update(new)):
                 return new
             # pynenc's own words for what forbids it; no words mean that it moved since
             current = self.record_of(invocation_id)
@@ -105,8 +111,11 @@ def _new_records(target: InvocationStatus, owner: str | None) -> Iterator[Invoca
         yield InvocationStatusRecord(target, owner)
 
 
-def _changes(record: InvocationStatusRecord) -> dict[str, Any]:
+def _update(record: InvocationStatusRecord) -> dict[str, Any]:
     changes = encode_record(record)
     if record.status.is_final():
         changes["finished_at"] = to_micros(record.timestamp)
-    return changes
+    if record.status == InvocationStatus.RUNNING:
+        return {"$set": changes}
+    # who does not run holds no slot
+    return {"$set": changes, "$unset": {"slot": ""}}

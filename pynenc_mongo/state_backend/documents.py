@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, NotRequired, TypedDict
 
 from pymongo.operations import IndexModel
@@ -83,13 +84,13 @@ class AppInfoDoc(TypedDict):
 INVOCATIONS: CollectionSpec[InvocationDoc] = CollectionSpec(
     "invocations",
     (
-        # get_child_invocations, in pages by id; most invocations have no parent
-        IndexModel([("parent_id", 1), ("_id", 1)], name="parent_id", sparse=True),
+        # get_child_invocations, in pages by id (`sparse` would change nothing: every document has an `_id`)
+        IndexModel([("parent_id", 1), ("_id", 1)], name="parent_id"),
         # get_invocations_by_parent_event, in pages by id
-        IndexModel([("parent_event_id", 1), ("_id", 1)], name="parent_event_id", sparse=True),
+        IndexModel([("parent_event_id", 1), ("_id", 1)], name="parent_event_id"),
         # get_invocation_ids_by_workflow, in pages by id
-        IndexModel([("workflow_id", 1), ("_id", 1)], name="workflow_id", sparse=True),
-        IndexModel([("workflow_type", 1), ("_id", 1)], name="workflow_type", sparse=True),
+        IndexModel([("workflow_id", 1), ("_id", 1)], name="workflow_id"),
+        IndexModel([("workflow_type", 1), ("_id", 1)], name="workflow_type"),
     ),
 )
 HISTORY: CollectionSpec[HistoryDoc] = CollectionSpec(
@@ -237,7 +238,8 @@ def decode_runner_context(document: RunnerContextDoc) -> RunnerContext:
 
 
 def encode_app_info(info: AppInfo) -> AppInfoDoc:
-    return {"_id": info.app_id, "info": info.to_json()}
+    # as AppInfo.to_json, which fails on sets: what the builder's trigger_task_modules() puts there
+    return {"_id": info.app_id, "info": json.dumps(asdict(info), default=sorted)}
 
 
 def decode_app_info(document: AppInfoDoc) -> AppInfo:

@@ -61,6 +61,8 @@ class Histories:
     def _pages(
         self, start: datetime, end: datetime, size: int, fields: Sequence[str] | None = None
     ) -> Iterator[list[HistoryDoc]]:
+        if size < 1:
+            raise ValueError(f"batch_size is {size}: a batch holds at least one")
         collection = self._collections.existing(HISTORY)
         until = sortable(end) + _AFTER_ALL_KEYS
         return pages(collection, {}, after=sortable(start), until=until, size=size, fields=fields)

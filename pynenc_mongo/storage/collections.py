@@ -44,9 +44,10 @@ class Collections:
 
         :raises MongoUnreachableError: if no server answers
         """
-        if self._database is None or self._epoch != client.epoch():
-            self._epoch = client.epoch()
+        epoch = client.epoch()
+        if self._database is None or self._epoch != epoch:
             self._database = client.database_at(self._address, self._limits)
+            self._epoch = epoch  # last: until then no thread takes the old handle for a new one
         return self._database
 
     def existing[Doc](self, spec: CollectionSpec[Doc]) -> PortableCollection[Doc]:

@@ -46,16 +46,23 @@ def put(collection: PortableCollection[Any], document: Mapping[str, Any]) -> Non
 
 
 def put_many[Doc](collection: PortableCollection[Doc], documents: Sequence[Mapping[str, Any]]) -> list[Doc]:
-    """Store each document under its `_id`; return the documents that had to make way.
+    """Store each document under its `_id`, the last one of each; return those that had to make way.
 
     New documents take one command together, unchanged ones one more; only a changed one takes a command
     of its own: portable engines have no bulk update, and deleting before inserting would show a gap.
     """
-    taken = insert_all_missing(collection, documents)
-    if not taken:
-        return []
-    stored = {_key(found): found for found in collection.find({"_id": {"$in": [_key(doc) for doc in taken]}})}
-    changed = [document for document in taken if stored.get(_key(document)) != document]
+    by_key = {_key(document): document for document in documents}
+    overtaken = [cast("Doc", document) for document in documents if by_key[_key(document)] is not document]
+    taken = insert_all_missing(collection, list(by_key.values()))
+    return overtaken + _replace_changed(collection, taken) if taken else overtaken
+
+
+def _replace_changed[Doc](
+    collection: PortableCollection[Doc], documents: Sequence[Mapping[str, Any]]
+) -> list[Doc]:
+    keys = [_key(document) for document in documents]
+    stored = {_key(found): found for found in collection.find({"_id": {"$in": keys}})}
+    changed = [document for document in documents if stored.get(_key(document)) != document]
     replaced = [
         collection.find_one_and_replace({"_id": _key(document)}, document, upsert=True)
         for document in changed

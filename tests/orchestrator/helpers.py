@@ -5,6 +5,7 @@ from typing import Any
 from pynenc import Pynenc
 from pynenc.arguments import Arguments
 from pynenc.call import Call
+from pynenc.conf.config_task import ConcurrencyControlType
 from pynenc.invocation import DistributedInvocation
 
 from pynenc_mongo.builder import COMPONENTS
@@ -20,6 +21,11 @@ def bake(cake: str = "plain") -> str:
 @shop.task
 def sell(cake: str = "plain") -> str:
     return cake
+
+
+@shop.task(running_concurrency=ConcurrencyControlType.TASK)
+def print_label() -> None:
+    """One at a time."""
 
 
 TASKS = {"bake": bake, "sell": sell}

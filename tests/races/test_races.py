@@ -10,11 +10,12 @@ import pytest
 from pynenc.exceptions import InvocationStatusError
 from pynenc.invocation.status import InvocationStatus
 from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus, AtomicServiceRun
+from pynenc.orchestrator.base_orchestrator import BaseOrchestrator
 
 from pynenc_mongo.broker.documents import MESSAGES
 from pynenc_mongo.orchestrator.documents import EXECUTIONS, INVOCATIONS, encode_record
 from pynenc_mongo.storage import client
-from tests.orchestrator.helpers import app_at, bake, invocation_of
+from tests.orchestrator.helpers import app_at, bake, invocation_of, print_label
 from tests.unit.helpers import FORK_OF_THREADS, address_of, in_processes, new_name
 
 PROCESSES = 8
@@ -142,6 +143,66 @@ def test_one_runner_gets_an_invocation(place: tuple[str, str], claims: Any, winn
     orchestrator._register_new_invocations([invocation])
     turn = FORK.Barrier(PROCESSES)
     assert sum(all_at_once(claims, *place, invocation.invocation_id, turn)) == winners
+
+
+# of a controlled task one invocation runs at a time
+
+
+def run_controlled(url: str, database: str, invocations: dict[int, Any], turn: Any, place: Any) -> bool:
+    invocation = _own(invocations, place)
+    orchestrator: Any = app_at(url, database).orchestrator
+    turn.wait(TURN_SECONDS)
+    return bool(orchestrator.is_authorize_to_run_by_concurrency_control(invocation))
+
+
+def run_controlled_as_the_base_class(
+    url: str, database: str, invocations: dict[int, Any], turn: Any, place: Any
+) -> bool:
+    invocation = _own(invocations, place)
+    orchestrator: Any = app_at(url, database).orchestrator
+    allowed = BaseOrchestrator.is_authorize_to_run_by_concurrency_control(orchestrator, invocation)
+    turn.wait(TURN_SECONDS)
+    return allowed
+
+
+def _own(invocations: dict[int, Any], place: Any) -> Any:
+    with place.get_lock():
+        place.value += 1
+        return invocations[place.value]
+
+
+@pytest.mark.parametrize(
+    ("runs", "winners"),
+    [
+        pytest.param(run_controlled, 1, id="a slot"),
+        pytest.param(run_controlled_as_the_base_class, PROCESSES, id="control, the base class"),
+    ],
+)
+def test_one_invocation_of_a_controlled_task_runs(place: tuple[str, str], runs: Any, winners: int) -> None:
+    orchestrator: Any = app_at(*place).orchestrator
+    invocations = {number: invocation_of(print_label) for number in range(1, PROCESSES + 1)}
+    orchestrator._register_new_invocations(list(invocations.values()))
+    for invocation in invocations.values():
+        orchestrator._atomic_status_transition(invocation.invocation_id, InvocationStatus.PENDING, "runner")
+    arguments = (invocations, FORK.Barrier(PROCESSES), FORK.Value("i", 0))
+    assert sum(all_at_once(runs, *place, *arguments)) == winners
+
+
+def test_a_slot_is_free_again_when_its_holder_has_run(place: tuple[str, str]) -> None:
+    orchestrator: Any = app_at(*place).orchestrator
+    first, second = invocation_of(print_label), invocation_of(print_label)
+    orchestrator._register_new_invocations([first, second])
+
+    def move(invocation: Any, status: InvocationStatus) -> None:
+        orchestrator._atomic_status_transition(invocation.invocation_id, status, "runner")
+
+    for invocation in (first, second):
+        move(invocation, InvocationStatus.PENDING)
+    assert orchestrator.is_authorize_to_run_by_concurrency_control(first)
+    move(first, InvocationStatus.RUNNING)
+    assert not orchestrator.is_authorize_to_run_by_concurrency_control(second)
+    move(first, InvocationStatus.SUCCESS)
+    assert orchestrator.is_authorize_to_run_by_concurrency_control(second)
 
 
 # the atomic service runs once at a time

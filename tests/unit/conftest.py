@@ -1,0 +1,53 @@
+"""A database of its own for each test, on each engine in turn."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from pynenc_mongo.storage import client
+from pynenc_mongo.storage.portable import PortableCollection, PortableDatabase
+from tests.unit.helpers import CommandLog, address_of, logged_commands, new_name
+
+# a shared machine is slow now and then, which says nothing about the code
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
+
+@pytest.fixture
+def commands(any_url: str) -> Iterator[CommandLog]:
+    """What the code under test sends to the engine."""
+    with logged_commands(any_url) as log:
+        yield log
+
+
+@pytest.fixture
+def database(any_url: str, database_name: str, request: pytest.FixtureRequest) -> Iterator[PortableDatabase]:
+    """An empty database; `database_name` closes the clients before the engine stops."""
+    if "commands" in request.fixturenames:
+        request.getfixturevalue("commands")  # it closes every client when it starts to log
+    address = address_of(any_url, new_name())
+    yield client.database_at(address)
+    client.client_at(address).drop_database(address.database)
+
+
+@pytest.fixture(params=["served", "embedded"])
+def shared_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of each engine that other processes reach, too."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    yield url
+    client.close_server(url)
+
+
+@pytest.fixture
+def no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PYNENC__")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def things(database: PortableDatabase) -> PortableCollection[Any]:
+    """An empty collection."""
+    return database["things"]
