@@ -30,7 +30,7 @@ def find(test_module: ModuleType | None, app_path: str) -> "Pynenc":
             f"{test_module} holds {len(own)} Pynenc apps ({', '.join(own)}): name the one under test in the "
             f"ini {APP_INI}, or override the fixture pynenc_app"
         )
-    return _new()
+    return new()
 
 
 def load(app_path: str) -> "Pynenc":
@@ -79,7 +79,8 @@ def _apps_in(module: ModuleType) -> dict[str, "Pynenc"]:
     return {name: app for app, name in {app: name for name, app in named.items()}.items()}
 
 
-def _new() -> "Pynenc":
+def new(app_id: str | None = None) -> "Pynenc":
+    """Make an app; without an id it gets one that nothing else has."""
     from pynenc import Pynenc
 
-    return Pynenc(config_values={"app_id": f"test-{uuid.uuid4().hex[:8]}"})
+    return Pynenc(config_values={"app_id": app_id or f"test-{uuid.uuid4().hex[:8]}"})

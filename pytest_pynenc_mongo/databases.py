@@ -1,49 +1,130 @@
-"""The test database: its name, one per run and xdist worker; emptied after each test, dropped at the end."""
+"""The test database: its name, one per run and xdist worker; emptied after each test, dropped at the end.
+
+Each one holds a record of its owner. Nothing without one is ever dropped, whatever it is called.
+"""
 
 import os
 import re
+import socket
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pynenc_mongo.conf.address import MongoAddress
+    from pynenc_mongo.storage.portable import PortableClient, PortableDatabase
 
-PREFIX = "pynenc_test"
+OWNER_COLLECTION = "pynenc_test_owner"
+_OWNER = {"_id": "owner"}
 _RUN_ID_LENGTH = 8
+# of a process on another machine only the age tells anything
+_FOREIGN_OWNER_SECONDS = 24 * 3600
 
 
-def name_for_this_process() -> str:
+def name_for_this_process(prefix: str) -> str:
     """Return a database name that no other run, and no other worker of this run, has."""
     # xdist gives all workers of a run one id; without xdist this process is the run
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    return "_".join((PREFIX, run.replace("-", "")[:_RUN_ID_LENGTH], re.sub(r"\W", "-", worker)))
+    return "_".join((prefix, run.replace("-", "")[:_RUN_ID_LENGTH], re.sub(r"\W", "-", worker)))
 
 
 @contextmanager
-def temporary(url: str) -> Generator[str]:
+def temporary(url: str, prefix: str = "pynenc_test") -> Generator[str]:
     """Lend a database of this run and worker, by name; afterwards drop it and close our clients."""
     from pynenc_mongo.storage import client
 
-    name = name_for_this_process()
+    name = name_for_this_process(prefix)
+    database = open_database(url, name)
+    sign(database)
     yield name
-    client.client_at(_address(url, name)).drop_database(name)
+    open_client(url).drop_database(name)
     # a client of a server that is gone waits for it when it closes
     client.close_server(url)
 
 
+def sign(database: "PortableDatabase", **more: Any) -> None:
+    """Write into a database whose it is: this process's."""
+    owner = {
+        **_OWNER,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started": _start_of(os.getpid()),
+        "at": time(),
+        **more,
+    }
+    database[OWNER_COLLECTION].replace_one(_OWNER, owner, upsert=True)
+
+
 def purge(url: str, name: str) -> None:
-    """Delete every document of a test database; collections and their indexes stay."""
+    """Delete every document of a test database but its owner's; collections and their indexes stay."""
+    database = open_database(url, name)
+    for collection in database.list_collection_names():
+        if collection != OWNER_COLLECTION:
+            database[collection].delete_many({})
+
+
+def keep(url: str, name: str, copy_name: str, test: str) -> None:
+    """Copy a test database as a test left it; the copy outlives the run."""
+    source, copy = open_database(url, name), open_database(url, copy_name)
+    sign(copy, kept=True, test=test)
+    for collection in source.list_collection_names():
+        documents = list(source[collection].find({}))
+        if documents and collection != OWNER_COLLECTION:
+            copy[collection].insert_many(documents)
+
+
+def sweep(url: str, prefix: str, *, kept_too: bool) -> list[str]:
+    """Drop the databases that dead runs left; return their names."""
+    client = open_client(url)
+    swept = []
+    for name in client.list_database_names():
+        owner = client[name][OWNER_COLLECTION].find_one(_OWNER) if name.startswith(f"{prefix}_") else None
+        if owner and not _is_alive(owner) and (kept_too or not owner.get("kept")):
+            client.drop_database(name)
+            swept.append(name)
+    return swept
+
+
+def open_client(url: str) -> "PortableClient":
     from pynenc_mongo.storage import client
 
-    database = client.database_at(_address(url, name))
-    for collection in database.list_collection_names():
-        database[collection].delete_many({})
+    return client.client_at(_address(url, "admin"))
+
+
+def open_database(url: str, name: str) -> "PortableDatabase":
+    from pynenc_mongo.storage import client
+
+    return client.database_at(_address(url, name))
 
 
 def _address(url: str, name: str) -> "MongoAddress":
     from pynenc_mongo.conf.address import MongoAddress
 
     return MongoAddress(url, name, "fixture pynenc_mongo_url")
+
+
+def _is_alive(owner: dict[str, Any]) -> bool:
+    if owner["host"] != socket.gethostname():
+        return bool(time() - owner["at"] < _FOREIGN_OWNER_SECONDS)
+    try:
+        os.kill(owner["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    # the number may have gone to another process since
+    return bool(owner["started"] == _start_of(owner["pid"]))
+
+
+def _start_of(pid: int) -> str:
+    """Return what tells a process from others that had its number before, where the system says so."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    after_the_name = stat.rpartition(")")[2].split()
+    return after_the_name[19]  # field 22, starttime: see proc(5)

@@ -22,7 +22,7 @@ def main(directory: str, parent_pid: int) -> None:
         os._exit(0)
 
     logging.disable(logging.WARNING)
-    server = SecantusDBServer(host="127.0.0.1", port=0, storage_path=directory, cache_size="256M")
+    server = SecantusDBServer(host="127.0.0.1", port=0, storage_path=f"{directory}/data", cache_size="256M")
     server.start()
     end_with_parent(parent_pid, end)
     print(server.uri, flush=True)  # noqa: T201 - the parent reads it

@@ -7,15 +7,19 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import metadata
 from os import getpid
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pytest_pynenc_mongo.children import Child, start_child
 from pytest_pynenc_mongo.errors import EngineError
 from pytest_pynenc_mongo.options import EMBEDDED_URL, SERVED, Options
 
+if TYPE_CHECKING:
+    from pynenc_mongo.conf.address import MongoAddress
+
 _START_SECONDS = 30.0
-_REACH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Engine:
     url: str = field(repr=False)
     masked_url: str
     url_source: str
+    version: str
     supports_processes: bool
 
 
@@ -35,6 +40,7 @@ def running(options: Options) -> Generator[Engine]:
 
     :raises EngineError: if it does not start, or no server answers at the URL
     """
+    _refuse_twin()
     if options.url == SERVED:
         opened = _served_mock(options)
     elif options.url == EMBEDDED_URL:
@@ -61,10 +67,9 @@ def _embedded(options: Options) -> Generator[Engine]:
     directory = tempfile.mkdtemp(prefix="pynenc-mongo-embedded-")
     log = Path(directory) / "server.log"
     module = "pytest_pynenc_mongo.embedded_server"
-    command = [sys.executable, "-m", module, f"{directory}/data", str(getpid())]
+    command = [sys.executable, "-m", module, directory, str(getpid())]
     child: Child | None = None
     try:
-        Path(f"{directory}/data").mkdir()
         child = start_child(command, log)
         url = child.first_line(_START_SECONDS)
         yield _engine("embedded", url, options.url_source)
@@ -87,7 +92,7 @@ def _given(options: Options) -> Generator[Engine]:
 
     address = MongoAddress(options.url, "admin", options.url_source)
     if not address.is_mock:
-        limits = ClientLimits(connect_seconds=_REACH_SECONDS)
+        limits = ClientLimits(connect_seconds=options.timeout_seconds)
         try:
             client.client_at(address, limits)
         except PynencMongoError as error:
@@ -100,4 +105,27 @@ def _engine(name: str, url: str, url_source: str) -> Engine:
     from pynenc_mongo.conf.address import MongoAddress
 
     address = MongoAddress(url, "admin", url_source)
-    return Engine(name, url, address.masked, url_source, supports_processes=address.is_shared)
+    return Engine(
+        name, url, address.masked, url_source, _version(address), supports_processes=address.is_shared
+    )
+
+
+def _version(address: "MongoAddress") -> str:
+    if address.is_mock:
+        return metadata.version("mongomock")
+    from pynenc_mongo.storage import client
+
+    server: Any = client.client_at(address)
+    return str(server.server_info()["version"])
+
+
+def _refuse_twin() -> None:
+    """Refuse to run beside the other distribution that brings a package `pynenc_mongo`."""
+    try:
+        metadata.distribution("pynenc-mongo")
+    except metadata.PackageNotFoundError:
+        return
+    raise EngineError(
+        "the distribution pynenc-mongo is installed too, and both bring the package pynenc_mongo: "
+        "pip uninstall pynenc-mongo, then pip install --force-reinstall --no-deps pytest-pynenc-mongo"
+    )

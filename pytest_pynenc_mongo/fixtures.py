@@ -1,26 +1,27 @@
 """The chain of fixtures: engine, URL, database, app, runner or worker. Each link may be overridden."""
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pynenc_mongo import options
+from pytest_pynenc_mongo import marker, options, report
 from pytest_pynenc_mongo.errors import PynencMongoTestError
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
     from pynenc.runner.base_runner import BaseRunner
 
+    from pynenc_mongo.storage.portable import PortableClient, PortableDatabase
     from pytest_pynenc_mongo.engines import Engine
-    from pytest_pynenc_mongo.runners import Worker
+    from pytest_pynenc_mongo.waiting import Wait
+    from pytest_pynenc_mongo.workers import Worker
 
 
 @pytest.fixture(scope="session")
 def pynenc_mongo_engine(pytestconfig: pytest.Config) -> Generator["Engine"]:
-    """The MongoDB of this run: its name, URL, and whether other processes reach it."""
+    """The MongoDB of this run: `.name`, `.url`, `.masked_url`, `.supports_processes`, `.version`."""
     from pytest_pynenc_mongo import engines
 
     with _plainly(), engines.running(pytestconfig.stash[options.KEY]) as engine:
@@ -34,12 +35,39 @@ def pynenc_mongo_url(pynenc_mongo_engine: "Engine") -> str:
 
 
 @pytest.fixture(scope="session")
-def pynenc_mongo_database(pynenc_mongo_url: str) -> Generator[str]:
+def pynenc_mongo_database(pynenc_mongo_url: str, pytestconfig: pytest.Config) -> Generator[str]:
     """The name of a database of this run and xdist worker, dropped at the end."""
     from pytest_pynenc_mongo import databases
 
-    with _plainly(), databases.temporary(pynenc_mongo_url) as name:
-        yield name
+    chosen = pytestconfig.stash[options.KEY]
+    with _plainly():
+        for name in databases.sweep(pynenc_mongo_url, chosen.db_prefix, kept_too=chosen.sweep):
+            report.note(pytestconfig, f"dropped {name}, whose run has ended")
+        with databases.temporary(pynenc_mongo_url, chosen.db_prefix) as name:
+            yield name
+
+
+@pytest.fixture(scope="session")
+def pynenc_mongo_client(pynenc_mongo_url: str) -> "PortableClient":
+    """A client of the server: pymongo's, or one that looks like it on mongomock."""
+    from pytest_pynenc_mongo import databases
+
+    return databases.open_client(pynenc_mongo_url)
+
+
+@pytest.fixture
+def pynenc_mongo_db(pynenc_mongo_url: str, pynenc_mongo_database: str) -> Generator["PortableDatabase"]:
+    """The test database, for assertions and for seeding; emptied after the test."""
+    from pytest_pynenc_mongo import databases
+
+    yield databases.open_database(pynenc_mongo_url, pynenc_mongo_database)
+    databases.purge(pynenc_mongo_url, pynenc_mongo_database)
+
+
+@pytest.fixture
+def pynenc_mongo_seed() -> Callable[["Pynenc"], None]:
+    """What fills the stores of the app before a test gets it: nothing. Override it."""
+    return lambda app: None  # noqa: ARG005
 
 
 @pytest.fixture
@@ -49,49 +77,120 @@ def pynenc_app_config() -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def pynenc_app(
+def pynenc_use_app(
     request: pytest.FixtureRequest,
     pynenc_mongo_url: str,
     pynenc_mongo_database: str,
     pynenc_app_config: Mapping[str, Any],
-) -> Generator["Pynenc"]:
-    """The app under test, on the test database; afterwards emptied, and the app exactly as it was.
+) -> Generator[Callable[..., AbstractContextManager["Pynenc"]]]:
+    """A context manager that puts any app on the test database.
 
-    The one app in the test module, else the one that the ini `pynenc_app` names, else a new one.
+    `with pynenc_use_app(app, max_retries=3): ...`; keyword arguments are more `config_values`.
+    Afterwards the app is exactly as it was.
     """
-    from pytest_pynenc_mongo import apps, databases, wiring
+    from pytest_pynenc_mongo import databases, waiting, wiring
 
-    settings = wiring.settings(pynenc_mongo_url, pynenc_mongo_database, pynenc_app_config)
-    app_path = request.config.stash[options.KEY].app_path
-    with _plainly():
-        app = apps.find(getattr(request, "module", None), app_path)
+    @contextmanager
+    def use_app(app: "Pynenc", **more: Any) -> Generator["Pynenc"]:
+        config = {**pynenc_app_config, **marker.of(request.node).config, **more}
+        settings = wiring.settings(pynenc_mongo_url, pynenc_mongo_database, config)
         with wiring.rewired(app, settings):
             try:
                 yield app
             finally:
-                databases.purge(pynenc_mongo_url, pynenc_mongo_database)
-
-
-@pytest.fixture
-def pynenc_runner(pynenc_app: "Pynenc") -> Generator["BaseRunner"]:
-    """The app's runner, in a thread of the test process; ThreadRunner where the app has none."""
-    from pytest_pynenc_mongo import runners
-
-    with _plainly(), runners.running_thread(pynenc_app) as runner:
-        yield runner
-
-
-@pytest.fixture
-def pynenc_worker(pynenc_app: "Pynenc", tmp_path: Path) -> Generator["Worker"]:
-    """A worker in another operating-system process: `.pid`, `.log`, `.stop()`, `.kill()`."""
-    from pytest_pynenc_mongo import runners
+                waiting.forget(app)
 
     with _plainly():
-        worker = runners.start_worker(pynenc_app, tmp_path)
-        try:
-            yield worker
-        finally:
-            worker.stop()
+        yield use_app
+        report.keep_database(request, pynenc_mongo_url, pynenc_mongo_database)
+        databases.purge(pynenc_mongo_url, pynenc_mongo_database)
+
+
+@pytest.fixture
+def pynenc_app(
+    request: pytest.FixtureRequest,
+    pynenc_use_app: Callable[..., AbstractContextManager["Pynenc"]],
+    pynenc_mongo_seed: Callable[["Pynenc"], None],
+) -> Generator["Pynenc"]:
+    """The app under test, on the test database; afterwards emptied, and the app exactly as it was.
+
+    The one that the marker `pynenc_mongo(app=...)` names, else the one app in the test module, else the
+    one that the ini `pynenc_app` names, else a new one.
+    """
+    from pytest_pynenc_mongo import apps
+
+    app_path = request.config.stash[options.KEY].app_path
+    with _plainly():
+        marked = marker.of(request.node).app
+        app = apps.load(marked) if marked else apps.find(getattr(request, "module", None), app_path)
+        with pynenc_use_app(app):
+            pynenc_mongo_seed(app)
+            yield app
+
+
+@pytest.fixture
+def pynenc_app_factory(
+    pynenc_use_app: Callable[..., AbstractContextManager["Pynenc"]],
+) -> Generator[Callable[..., "Pynenc"]]:
+    """Makes new apps on the test database; called with config values, `app_id` among them."""
+    from pytest_pynenc_mongo import apps
+
+    with _plainly(), ExitStack() as undo:
+        yield lambda **config: undo.enter_context(
+            pynenc_use_app(apps.new(config.pop("app_id", None)), **config)
+        )
+
+
+@pytest.fixture
+def pynenc_runner_factory(request: pytest.FixtureRequest) -> Generator[Callable[["Pynenc"], "BaseRunner"]]:
+    """Runs the runner of an app in a thread of the test process: `pynenc_runner_factory(app)`."""
+    from pytest_pynenc_mongo import runners
+
+    seconds = request.config.stash[options.KEY].runner_timeout_seconds
+    with _plainly(), ExitStack() as undo:
+        yield lambda app: undo.enter_context(runners.running_thread(app, seconds))
+
+
+@pytest.fixture
+def pynenc_runner(
+    pynenc_app: "Pynenc", pynenc_runner_factory: Callable[["Pynenc"], "BaseRunner"]
+) -> "BaseRunner":
+    """The app's runner, in a thread of the test process; ThreadRunner where the app has none."""
+    with _plainly():
+        return pynenc_runner_factory(pynenc_app)
+
+
+@pytest.fixture
+def pynenc_worker_factory(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Callable[["Pynenc"], "Worker"]]:
+    """Starts workers, each in an operating-system process of its own: `pynenc_worker_factory(app)`."""
+    from pytest_pynenc_mongo import workers
+
+    seconds = request.config.stash[options.KEY].runner_timeout_seconds
+    with _plainly(), ExitStack() as undo:
+
+        def start(app: "Pynenc") -> "Worker":
+            worker = workers.start_worker(app, tmp_path_factory.mktemp("pynenc-worker"), seconds)
+            undo.callback(worker.stop)
+            return worker
+
+        yield start
+
+
+@pytest.fixture
+def pynenc_worker(pynenc_app: "Pynenc", pynenc_worker_factory: Callable[["Pynenc"], "Worker"]) -> "Worker":
+    """A worker in another operating-system process: `.pid`, `.log`, `.is_alive`, `.stop()`, `.kill()`."""
+    with _plainly():
+        return pynenc_worker_factory(pynenc_app)
+
+
+@pytest.fixture
+def pynenc_wait(request: pytest.FixtureRequest, pynenc_app: "Pynenc") -> "Wait":
+    """Waits, with a deadline: `pynenc_wait(invocation)`, `.status(...)`, `.idle()`, `.until(...)`."""
+    from pytest_pynenc_mongo import waiting
+
+    return waiting.Wait(pynenc_app, request.config.stash[options.KEY].runner_timeout_seconds)
 
 
 @contextmanager
@@ -102,4 +201,4 @@ def _plainly() -> Generator[None]:
     try:
         yield
     except (PynencMongoTestError, PynencMongoError) as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None

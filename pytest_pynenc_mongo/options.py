@@ -2,50 +2,82 @@
 
 import importlib.util
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pytest
 
-URL_OPTION = "--pynenc-mongo-url"
-URL_ENVIRONMENT = "PYTEST_PYNENC_MONGO_URL"
-URL_INI = "pynenc_mongo_url"
-APP_INI = "pynenc_app"
-
 SERVED = "served"  # no URL: a mongomock store of this process, served to others
 EMBEDDED_URL = "embedded://"
+APP_INI = "pynenc_app"
+KEEP = ("never", "failed", "always")
+
+_DATABASE_PREFIX_LIMIT_BYTES = 30  # the run and the worker need the rest of MongoDB's 63
 
 
 @dataclass(frozen=True)
 class Options:
     """What the user asked for; `url_source` is the option that named the URL, for messages."""
 
-    url: str
-    url_source: str
-    app_path: str
+    url: str = SERVED
+    url_source: str = "default"
+    app_path: str = ""
+    keep: str = "never"
+    db_prefix: str = "pynenc_test"
+    timeout_seconds: float = 5.0
+    sweep: bool = False
+    runner_timeout_seconds: float = 30.0
 
 
 KEY: pytest.StashKey[Options] = pytest.StashKey()
 
 
+class _Setting(NamedTuple):
+    """One option of ours under its three names; `parse` raises ValueError with what is wrong."""
+
+    name: str
+    field: str
+    metavar: str
+    parse: Callable[[str], Any]
+    help: str
+    on_command_line: bool = True
+
+    @property
+    def option(self) -> str:
+        return f"--pynenc-mongo-{self.name}"
+
+    @property
+    def variable(self) -> str:
+        return f"PYTEST_PYNENC_MONGO_{self.name.replace('-', '_').upper()}"
+
+    @property
+    def ini(self) -> str:
+        return f"pynenc_mongo_{self.name.replace('-', '_')}"
+
+    @property
+    def destination(self) -> str:
+        return self.ini
+
+
 def add(parser: pytest.Parser) -> None:
     group = parser.getgroup("pynenc-mongo", "Pynenc on MongoDB")
-    group.addoption(
-        URL_OPTION,
-        dest="pynenc_mongo_url",
-        metavar="URL",
-        default=None,
-        help=(
-            "MongoDB that the tests use: mongodb://..., mongodb+srv://..., embedded:// (SecantusDB in a "
-            "child process), or mongomock:// (in this process only). Default: a mongomock store that every "
-            f"process of this machine shares. Environment: {URL_ENVIRONMENT}; ini: {URL_INI}."
-        ),
-    )
-    parser.addini(URL_INI, help=f"as {URL_OPTION}", default=None)
+    for setting in _SETTINGS:
+        twins = f"Environment: {setting.variable}; ini: {setting.ini}."
+        if setting.on_command_line:
+            how = (
+                {"action": "store_const", "const": "yes"}
+                if not setting.metavar
+                else {"metavar": setting.metavar}
+            )
+            text = f"{setting.help} {twins}"
+            group.addoption(setting.option, dest=setting.destination, default=None, help=text, **how)
+        parser.addini(setting.ini, help=f"{setting.help} {twins}", default=None)
     parser.addini(
         APP_INI,
         help=(
-            "the app under test as package.module:attribute; where a test module holds one Pynenc app of its "
-            "own, that one is used. Default: a new app for each test."
+            "The app under test as package.module:attribute; a test module that holds one Pynenc app of its "
+            "own uses that one. Default: a new app for each test."
         ),
         default=None,
     )
@@ -56,47 +88,134 @@ def read(config: pytest.Config) -> Options:
 
     :raises pytest.UsageError: naming the option, what is wrong with it and the remedy
     """
-    url, source = _first_given(config)
     app_path: str = config.getini(APP_INI) or ""
-    _check_url(url, source)
     _check_app_path(app_path)
-    return Options(url, source, app_path)
+    values: dict[str, Any] = {"app_path": app_path}
+    for setting in _SETTINGS:
+        text, source = _first_given(setting, config)
+        if text is None:
+            continue
+        try:
+            values[setting.field] = setting.parse(text)
+        except ValueError as error:
+            raise pytest.UsageError(f"{source}: {error}") from None
+        if setting.field == "url":
+            values["url_source"] = source
+    return Options(**values)
 
 
-def _first_given(config: pytest.Config) -> tuple[str, str]:
+def _first_given(setting: _Setting, config: pytest.Config) -> tuple[str | None, str]:
     given = (
-        (config.getoption("pynenc_mongo_url"), URL_OPTION),
-        (os.environ.get(URL_ENVIRONMENT), URL_ENVIRONMENT),
-        (config.getini(URL_INI), f"ini {URL_INI}"),
+        (config.getoption(setting.destination, None), setting.option),
+        (os.environ.get(setting.variable), setting.variable),
+        (config.getini(setting.ini), f"ini {setting.ini}"),
     )
-    return next(((url, source) for url, source in given if url), (SERVED, "default"))
+    return next(((text, source) for text, source in given if text), (None, "default"))
 
 
-def _check_url(url: str, source: str) -> None:
-    if url == SERVED:
-        return
+def _parse_url(url: str) -> str:
     if url.startswith(EMBEDDED_URL):
-        _check_embedded(url, source)
-        return
+        return _parse_embedded(url)
     from pynenc_mongo.conf.address import check_database_name, database_in
 
-    try:
-        if database := database_in(url):
-            check_database_name(database)
-    except ValueError as error:
-        raise pytest.UsageError(f"{source}: {error}") from None
+    if database := database_in(url):
+        check_database_name(database)
+    return url
 
 
-def _check_embedded(url: str, source: str) -> None:
+def _parse_embedded(url: str) -> str:
     if url != EMBEDDED_URL:
-        raise pytest.UsageError(
-            f"{source}: {url!r} names a place, but an embedded server has none: {EMBEDDED_URL}"
-        )
+        from pynenc_mongo.conf.address import mask_url
+
+        raise ValueError(f"{mask_url(url)!r} names a place, but an embedded server has none: {EMBEDDED_URL}")
     if importlib.util.find_spec("secantus") is None:
-        raise pytest.UsageError(
-            f"{source}: {EMBEDDED_URL} needs SecantusDB, which is not installed: "
+        raise ValueError(
+            f"{EMBEDDED_URL} needs SecantusDB, which is not installed: "
             "pip install 'pytest-pynenc-mongo[embedded]'"
         )
+    return url
+
+
+def _parse_keep(text: str) -> str:
+    if text not in KEEP:
+        raise ValueError(f"{text!r} is none of {', '.join(KEEP)}")
+    return text
+
+
+def _parse_prefix(text: str) -> str:
+    from pynenc_mongo.conf.address import check_database_name
+
+    check_database_name(text)
+    if len(text.encode()) > _DATABASE_PREFIX_LIMIT_BYTES:
+        raise ValueError(
+            f"{text!r} is {len(text.encode())} bytes long: shorten it to {_DATABASE_PREFIX_LIMIT_BYTES}, "
+            "the run and the worker are in the database's name too"
+        )
+    return text
+
+
+def _parse_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number of seconds") from None
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"{text!r} is not a number of seconds: it must be greater than 0")
+    return seconds
+
+
+def _parse_flag(text: str) -> bool:
+    flags = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
+    if text.lower() not in flags:
+        raise ValueError(f"{text!r} is neither yes nor no")
+    return flags[text.lower()]
+
+
+_SETTINGS = (
+    _Setting(
+        "url",
+        "url",
+        "URL",
+        _parse_url,
+        "MongoDB that the tests use: mongodb://..., mongodb+srv://..., embedded:// (SecantusDB in a child "
+        "process), or mongomock:// (in this process only). Default: a mongomock store that every process of "
+        "this machine shares.",
+    ),
+    _Setting(
+        "keep",
+        "keep",
+        "|".join(KEEP),
+        _parse_keep,
+        "Keep a copy of the database as a test left it; the copy's name and how to open it are printed. "
+        "Default: never.",
+    ),
+    _Setting(
+        "db-prefix",
+        "db_prefix",
+        "NAME",
+        _parse_prefix,
+        "What the databases' names begin with. Default: pynenc_test.",
+    ),
+    _Setting(
+        "timeout", "timeout_seconds", "SECONDS", _parse_seconds, "Seconds to reach the server. Default: 5."
+    ),
+    _Setting(
+        "sweep",
+        "sweep",
+        "",
+        _parse_flag,
+        "Drop the databases of runs that have ended, kept ones too, and say which. Without it a run on a "
+        "server drops those that dead runs left. Default: no.",
+    ),
+    _Setting(
+        "runner-timeout",
+        "runner_timeout_seconds",
+        "SECONDS",
+        _parse_seconds,
+        "Seconds for a runner or worker to start or stop, and for pynenc_wait. Default: 30.",
+        on_command_line=False,
+    ),
+)
 
 
 def _check_app_path(app_path: str) -> None:

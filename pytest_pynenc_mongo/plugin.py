@@ -1,26 +1,48 @@
 """The hooks, each handed on in one line; nothing heavy is imported before a fixture is used."""
 
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
-from pytest_pynenc_mongo import options
+from pytest_pynenc_mongo import marker, options, report
 from pytest_pynenc_mongo.fixtures import (
     pynenc_app,
     pynenc_app_config,
+    pynenc_app_factory,
+    pynenc_mongo_client,
     pynenc_mongo_database,
+    pynenc_mongo_db,
     pynenc_mongo_engine,
+    pynenc_mongo_seed,
     pynenc_mongo_url,
     pynenc_runner,
+    pynenc_runner_factory,
+    pynenc_use_app,
+    pynenc_wait,
     pynenc_worker,
+    pynenc_worker_factory,
 )
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
 
 __all__ = [
     "pynenc_app",
     "pynenc_app_config",
+    "pynenc_app_factory",
+    "pynenc_mongo_client",
     "pynenc_mongo_database",
+    "pynenc_mongo_db",
     "pynenc_mongo_engine",
+    "pynenc_mongo_seed",
     "pynenc_mongo_url",
     "pynenc_runner",
+    "pynenc_runner_factory",
+    "pynenc_use_app",
+    "pynenc_wait",
     "pynenc_worker",
+    "pynenc_worker_factory",
 ]
 
 
@@ -30,7 +52,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[options.KEY] = options.read(config)
+    config.addinivalue_line("markers", marker.SIGNATURE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marker.check(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     options.check_app(session)
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str | None:
+    return report.header(config, items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    outcome = yield
+    report.remember_outcome(item, outcome)
+    return outcome
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    report.hand_over(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    report.take_over(node.config, node)
+
+
+def pytest_terminal_summary(terminalreporter: "TerminalReporter", config: pytest.Config) -> None:
+    report.summarise(terminalreporter, config)

@@ -85,16 +85,18 @@ def apply(app: "Pynenc", values: Mapping[str, Any]) -> None:
 @contextmanager
 def _kept(app: "Pynenc") -> Iterator[None]:
     """Remember all that an app holds, and put it back: attributes, dictionaries, tasks, logger, registry."""
-    logger = logging.getLogger(f"pynenc.{app.app_id}")
-    tasks = [vars(task) for task in app.tasks.values()]
     containers: list[dict[Any, Any]] = [
         vars(app),
-        *tasks,
         app._tasks,  # noqa: SLF001
         app._deferred_trigger_tasks,  # noqa: SLF001
         type(app)._instances,  # noqa: SLF001
+        *(vars(task) for task in app.tasks.values()),
+        *(task.options for task in app.tasks.values()),
     ]
+    if app.config_values is not None:
+        containers.append(app.config_values)
     before = [(container, dict(container)) for container in containers]
+    logger = logging.getLogger(f"pynenc.{app.app_id}")
     handlers, filters, level, propagate = (
         logger.handlers[:],
         logger.filters[:],

@@ -27,8 +27,8 @@ def main(specification_path: str, parent_pid: int) -> None:
     specification = pickle.loads(Path(specification_path).read_bytes())
     sys.path[:] = specification["sys_path"]
     app = _find_app(specification)
-    for module in specification["modules"]:
-        apps.load_module(module, None)
+    for name, file in specification["modules"].items():
+        apps.load_module(name, file)
     wiring.apply(app, {**specification["config_values"], "runner_cls": specification["runner_cls"]})
     os.register_at_fork(after_in_child=_default_signals)
     announce_start(app.runner, lambda: print("ready", file=parent, flush=True))

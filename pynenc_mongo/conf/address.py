@@ -71,12 +71,10 @@ def split_url(url: str) -> SplitResult:
         raise ValueError(_malformed(url, "its host cannot be read")) from None
     if pieces.scheme not in SCHEMES or "://" not in url:
         raise ValueError(_malformed(url, f"it must begin with one of {_listed(SCHEMES)}"))
-    if pieces.scheme != "mongomock" and not pieces.netloc.rpartition("@")[2]:
-        raise ValueError(_malformed(url, "it names no host"))
     if pieces.netloc.count("@") > 1:
         raise ValueError(_malformed(url, "a user name or password must be percent-encoded"))
     for host in pieces.netloc.rpartition("@")[2].split(","):
-        _check_port(url, host)
+        _check_host(url, host, optional=pieces.scheme == "mongomock")
     return pieces
 
 
@@ -116,13 +114,11 @@ def check_database_name(name: str) -> str:
     return name
 
 
-def _check_port(url: str, host: str) -> None:
-    _, colon, port = host.rpartition(":")
-    if (
-        colon
-        and not host.endswith("]")
-        and not (re.fullmatch("[0-9]+", port) and 0 < int(port) <= _LAST_PORT)
-    ):
+def _check_host(url: str, host: str, *, optional: bool) -> None:
+    name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+    if not (name if colon else host) and not (optional and not host):
+        raise ValueError(_malformed(url, "it names no host"))
+    if colon and not (re.fullmatch("[0-9]+", port) and 0 < int(port) <= _LAST_PORT):
         raise ValueError(
             _malformed(url, f"what follows a host's ':' is not a port number from 1 to {_LAST_PORT}")
         )

@@ -1,0 +1,60 @@
+"""The marker `pynenc_mongo(app=, runner=, config=, keep=)`: what one test wants otherwise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pytest_pynenc_mongo.options import KEEP
+
+NAME = "pynenc_mongo"
+SIGNATURE = (
+    'pynenc_mongo(app="package.module:attribute", runner="ThreadRunner", config={...}, keep="failed"): '
+    "the app under test, its runner, more of pynenc's config_values, and whether to keep its database"
+)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the markers of a test say; the nearest one wins."""
+
+    app: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    keep: str = ""
+
+
+def of(item: pytest.Item) -> Wishes:
+    config: dict[str, Any] = {}
+    app = keep = ""
+    for mark in reversed(list(item.iter_markers(NAME))):
+        config |= mark.kwargs.get("config", {})
+        if runner := mark.kwargs.get("runner"):
+            config["runner_cls"] = runner
+        app = mark.kwargs.get("app", app)
+        keep = mark.kwargs.get("keep", keep)
+    return Wishes(app, config, keep)
+
+
+def check(items: list[pytest.Item]) -> None:
+    """Check the signature of every marker.
+
+    :raises pytest.UsageError: naming the test, and what its marker says wrongly
+    """
+    for item in items:
+        for mark in item.iter_markers(NAME):
+            if wrong := _what_is_wrong(mark):
+                raise pytest.UsageError(f"{item.nodeid}: {wrong}; the marker is {SIGNATURE}")
+
+
+def _what_is_wrong(mark: pytest.Mark) -> str:
+    types = {"app": str, "runner": str, "config": Mapping, "keep": str}
+    if mark.args:
+        return f"@pytest.mark.{NAME} takes keyword arguments only, not {mark.args!r}"
+    if unknown := sorted(mark.kwargs.keys() - types.keys()):
+        return f"@pytest.mark.{NAME} has no argument {', '.join(unknown)}"
+    if mistyped := [name for name, value in mark.kwargs.items() if not isinstance(value, types[name])]:
+        return f"@pytest.mark.{NAME}: {mistyped[0]} is {mark.kwargs[mistyped[0]]!r}"
+    if mark.kwargs.get("keep", KEEP[0]) not in KEEP:
+        return f"@pytest.mark.{NAME}: keep is {mark.kwargs['keep']!r}, not one of {', '.join(KEEP)}"
+    return ""
