@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format clean
+.PHONY: help venv demo test check bench bench-quick bench-startup format clean
 
 help:
 	@echo "make demo    set up, then run the example shop on every engine"
 	@echo "make test    set up, then run all tests"
 	@echo "make check   set up, then ruff, mypy --strict and import-linter"
+	@echo "make bench   set up, then count commands and measure times against pynenc's SQLite (docs/performance.md)"
+	@echo "make bench-quick    a little of everything, in a minute; make bench-startup: pytest's start alone"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make clean   remove the virtual environment and caches"
 
@@ -38,6 +40,15 @@ check: venv
 	@$(BIN)/mypy
 	@cd examples && MYPYPATH=tests ../$(BIN)/mypy --config-file ../pyproject.toml shop tests
 	@$(BIN)/lint-imports
+
+bench: venv
+	@$(BIN)/python -m benchmarks --json docs/performance/figures.json --plots docs/performance $(BENCH)
+
+bench-quick: venv
+	@$(BIN)/python -m benchmarks --quick $(BENCH)
+
+bench-startup: venv
+	@$(BIN)/python -m benchmarks start
 
 format: venv
 	@$(BIN)/ruff format .

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pynenc.conf.config_task import ConcurrencyControlType
 from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus
 from pynenc.orchestrator.base_orchestrator import BaseBlockingControl, BaseOrchestrator
+from pynenc.trigger.conditions import ExceptionContext, ResultContext
 
 from pynenc_mongo.conf.config_orchestrator import ConfigOrchestratorMongo
 from pynenc_mongo.orchestrator.blocking import MongoBlockingControl
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pynenc.orchestrator.atomic_service import ActiveRunnerInfo, AtomicServiceExecution, AtomicServiceRun
     from pynenc.runner.runner_context import RunnerContext
     from pynenc.task import Task
+    from pynenc.trigger.conditions import ConditionContext
     from pynenc.types import Params, Result
 
 logger = logging.getLogger(__name__)
@@ -190,6 +192,25 @@ class MongoOrchestrator(BaseOrchestrator):
         self.app.state_backend.add_history(invocation_id, record, runner_ctx)
         self.app.trigger.report_tasks_status([invocation_id], status)
         self.app.logger.info("invocation:%s status:%s", invocation_id, status.value)
+
+    def set_invocation_result(
+        self, invocation: "DistributedInvocation[Any, Any]", result: Any, runner_ctx: "RunnerContext"
+    ) -> None:
+        """Store a result, set the final status, and tell the triggers of both."""
+        with self._finishing(ResultContext):
+            super().set_invocation_result(invocation, result, runner_ctx)
+
+    def set_invocation_exception(
+        self, invocation: "DistributedInvocation[Any, Any]", exception: Exception, runner_ctx: "RunnerContext"
+    ) -> None:
+        """Store an exception, set the final status, and tell the triggers of both."""
+        with self._finishing(ExceptionContext):
+            super().set_invocation_exception(invocation, exception, runner_ctx)
+
+    def _finishing(self, context_type: "type[ConditionContext]") -> AbstractContextManager[None]:
+        """Have the trigger, where it is ours, look once who listens to the status and to what comes of it."""
+        finishing = getattr(self.app.trigger, "finishing", None)
+        return finishing(context_type) if finishing else nullcontext()
 
     def get_invocation_status_record(self, invocation_id: "InvocationId") -> InvocationStatusRecord:
         """Return the status record of an invocation.

@@ -89,25 +89,74 @@ class LocalStore:
 def _with_key_lookup(collection: Any) -> Any:
     """Have a mongomock collection find documents that the filter names by `_id` without looking at all.
 
-    mongomock tests every stored document, about 10 microseconds each, at every command.
+    mongomock tests every stored document, about 10 microseconds each, at every command; for the first one
+    in an order it also sorts and copies all that match. Plain texts are compared here, and only the first
+    one is handed to mongomock (docs/adr/0011).
     """
     if "_iter_documents" in vars(collection):
         return collection
     from mongomock.filtering import filter_applies
 
-    scan, stored = collection._iter_documents, collection._store  # noqa: SLF001
+    scan, stored, plain_find_one = collection._iter_documents, collection._store, collection.find_one  # noqa: SLF001
 
     def iter_documents(wanted: Any) -> Iterator[Any]:
         keys = _named_keys(wanted)
         if keys is None:
-            yield from scan(wanted)
+            yield from _equal(stored.documents, wanted) if _is_plain(wanted) else scan(wanted)
             return
         for key in keys:
             if key in stored and filter_applies(wanted, stored[key]):
                 yield stored[key]
 
+    def find_one(wanted: Any = None, projection: Any = None, **options: Any) -> Any:
+        # the first one, and no other option that would choose another
+        if options.keys() == {"sort"} and options["sort"]:
+            first = _first_key(list(iter_documents(wanted or {})), options["sort"])
+            wanted = wanted if first is None else {"_id": first}
+        return plain_find_one(wanted, projection, **options)
+
     collection._iter_documents = iter_documents  # noqa: SLF001
+    collection.find_one = find_one
     return collection
+
+
+def _is_plain(wanted: Any) -> bool:
+    """Whether a filter only asks fields of the document itself to equal a text."""
+    return bool(wanted) and all(
+        type(value) is str and not field.startswith("$") and "." not in field
+        for field, value in wanted.items()
+    )
+
+
+def _equal(documents: Iterable[Any], wanted: Mapping[str, str]) -> Iterator[Any]:
+    """Return what meets a plain filter; mongomock judges documents that hold something else than texts."""
+    from mongomock.filtering import filter_applies
+
+    pairs = tuple(wanted.items())
+    for document in list(documents):
+        found = [document.get(field) for field, _ in pairs]
+        if all(type(value) is str for value in found):
+            if all(value == text for value, (_, text) in zip(found, pairs, strict=True)):
+                yield document
+        elif filter_applies(wanted, document):
+            yield document
+
+
+def _first_key(documents: Sequence[Any], sort: Sequence[tuple[str, int]]) -> Any:
+    """Return the key of the first document in an order; None where mongomock should say what that is.
+
+    It knows how values of several types compare; here all values of a field are of one.
+    """
+    for name, direction in sort:
+        values = [document.get(name) for document in documents]
+        if {type(value) for value in values} not in _COMPARABLE:
+            return None
+        best = min(values) if direction > 0 else max(values)
+        documents = [document for document, value in zip(documents, values, strict=True) if value == best]
+    return documents[0]["_id"] if documents else None
+
+
+_COMPARABLE = ({str}, {float}, {int})
 
 
 def _named_keys(wanted: Any) -> Sequence[str] | None:

@@ -58,6 +58,18 @@ class Conditions:
         keys = self._collections.existing(CONDITIONS).distinct("source_task_ids", wanted)
         return set(map(TaskId.from_key, keys))
 
+    def watched_by_context(
+        self, context_types: Iterable[type[ConditionContext]]
+    ) -> dict[type[ConditionContext], set[TaskId]]:
+        """Return the tasks that conditions of each context type listen to, in one command."""
+        by_name = {each.__name__: each for each in context_types}
+        watched: dict[type[ConditionContext], set[TaskId]] = {each: set() for each in by_name.values()}
+        wanted = {"context_type": {"$in": list(by_name)}}
+        for found in self._collections.existing(CONDITIONS).find(wanted, ["context_type", "source_task_ids"]):
+            tasks = map(TaskId.from_key, found.get("source_task_ids", ()))
+            watched[by_name[found["context_type"]]].update(tasks)
+        return watched
+
     def listening_for(self, event_code: str) -> list[EventCondition]:
         found = self._find({"event_code": event_code})
         return [condition for condition in found if isinstance(condition, EventCondition)]

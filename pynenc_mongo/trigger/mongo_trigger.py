@@ -1,7 +1,10 @@
 """MongoTrigger: the table of contents; the rooms beside it do the work."""
 
 import logging
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -37,6 +40,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@dataclass
+class _Outcome:
+    """That an invocation is being finished, and who listens to what comes of it, once that was asked."""
+
+    context_type: "type[ConditionContext]"
+    listening_tasks: "set[TaskId] | None" = None
+
+
 class MongoTrigger(BaseTrigger):
     """
     A MongoDB-based implementation of the trigger for cross-process testing.
@@ -62,6 +73,7 @@ class MongoTrigger(BaseTrigger):
         self._claims = Claims(self._collections)
         self._events = Events(app, self._collections, self._payloads)
         self._runs = TriggerRuns(self._collections, self._events.with_code)
+        self._finishing = threading.local()
 
     @cached_property
     def conf(self) -> ConfigTriggerMongo:
@@ -148,7 +160,7 @@ class MongoTrigger(BaseTrigger):
         One command asks which tasks are watched at all. Where there are any, the invocations are loaded; for
         each watched task among theirs, one more command reads its conditions.
         """
-        watched = self._conditions.watched_tasks(StatusContext)
+        watched = self._tasks_watched_for_status()
         if not watched:
             return
         invocations = [self.app.state_backend.get_invocation(each) for each in invocation_ids]
@@ -167,17 +179,48 @@ class MongoTrigger(BaseTrigger):
             ]
         )
 
+    @contextmanager
+    def finishing(self, context_type: "type[ConditionContext]") -> Iterator[None]:
+        """Look up who listens to a final status and who to what comes of it in one command, not in two.
+
+        For whoever reports one right after the other. The look comes after the transition to the final
+        status: who registered before it is seen, who registers later is late for it (docs/adr/0010).
+        """
+        before = self._outcome
+        self._finishing.outcome = _Outcome(context_type)
+        try:
+            yield
+        finally:
+            self._finishing.outcome = before
+
     def report_invocation_result(self, invocation: "DistributedInvocation[Any, Any]", result: Any) -> None:
-        """Record the conditions that a result satisfies; one command where none listens to the task."""
-        if self.get_conditions_sourced_from_task(invocation.call.task.task_id, ResultContext):
+        """Record the conditions that a result satisfies; at most one command where nobody listens."""
+        if self._listens(invocation.call.task.task_id, ResultContext):
             super().report_invocation_result(invocation, result)
 
     def report_invocation_failure(
         self, invocation: "DistributedInvocation[Any, Any]", exception: Exception
     ) -> None:
-        """Record the conditions that a failure satisfies; one command where none listens to the task."""
-        if self.get_conditions_sourced_from_task(invocation.call.task.task_id, ExceptionContext):
+        """Record the conditions that a failure satisfies; at most one command where nobody listens."""
+        if self._listens(invocation.call.task.task_id, ExceptionContext):
             super().report_invocation_failure(invocation, exception)
+
+    @property
+    def _outcome(self) -> _Outcome | None:
+        return getattr(self._finishing, "outcome", None)
+
+    def _tasks_watched_for_status(self) -> "set[TaskId]":
+        if (outcome := self._outcome) is None:
+            return self._conditions.watched_tasks(StatusContext)
+        watched = self._conditions.watched_by_context((StatusContext, outcome.context_type))
+        outcome.listening_tasks = watched[outcome.context_type]
+        return watched[StatusContext]
+
+    def _listens(self, task_id: "TaskId", context_type: "type[ConditionContext]") -> bool:
+        outcome = self._outcome
+        if outcome and outcome.context_type is context_type and outcome.listening_tasks is not None:
+            return task_id in outcome.listening_tasks
+        return bool(self.get_conditions_sourced_from_task(task_id, context_type))
 
     def _event_conditions_for(self, event_code: str) -> list["EventCondition"]:
         return self._conditions.listening_for(event_code)

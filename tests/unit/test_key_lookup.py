@@ -47,6 +47,18 @@ def test_a_key_is_looked_up(things: Any, tested: list[object], lookup: str) -> N
     assert len(tested) <= 4
 
 
+def test_texts_are_compared_without_asking_mongomock(things: Any, tested: list[object]) -> None:
+    """The broker's pop: a filter on a text, and an order."""
+    things.update_many({}, {"$set": {"queue": "default", "priority": 0.0}})
+    things.update_one({"_id": "7"}, {"$set": {"priority": 1.0}})
+    tested.clear()
+    order = [("priority", -1), ("_id", 1)]
+    assert things.find_one_and_delete({"queue": "default"}, sort=order)["_id"] == "7"
+    assert things.find_one_and_delete({"queue": "default"}, sort=order)["_id"] == "0"
+    assert things.find_one_and_delete({"queue": "other"}, sort=order) is None
+    assert len(tested) <= 4
+
+
 def test_what_names_no_key_is_scanned(things: Any, tested: list[object]) -> None:
     """The control."""
     assert len(things.find({"even": True})) == COUNT / 2

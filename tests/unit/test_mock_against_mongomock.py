@@ -23,13 +23,36 @@ filters = st.one_of(
     st.builds(lambda key, colour: {"$or": [{"_id": key}, {"colour": colour}]}, keys, colours),
     st.builds(lambda key: {"_id": {"$in": [key, None]}}, keys),
     st.builds(lambda colour: {"colour": colour}, colours),
+    st.builds(lambda text: {"size": text}, st.just("red")),
+    st.builds(lambda text, colour: {"size": text, "colour": colour}, st.just("red"), colours),
 )
 in_order = {"sort": [("_id", 1)]}
+orders = st.lists(
+    st.tuples(st.sampled_from(["_id", "colour", "size", "unknown"]), st.sampled_from([1, -1])), min_size=1
+)
+sizes = st.one_of(st.integers(0, 3), st.sampled_from([0.5, 2.0]), st.sampled_from(["red", None, ["red", 1]]))
 
 type Step = Callable[[Any], Any]
 
 steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(lambda key, colour: lambda things: insert(things, key, colour), keys, colours),
+    st.builds(
+        lambda key, size: (
+            lambda things: things.update_many({"_id": key}, {"$set": {"size": size}}).matched_count
+        ),
+        keys,
+        sizes,
+    ),
+    st.builds(lambda wanted, sort: lambda things: things.find_one(wanted, sort=sort), filters, orders),
+    st.builds(
+        lambda wanted, sort, skip: lambda things: things.find_one(wanted, ["colour"], sort=sort, skip=skip),
+        filters,
+        orders,
+        st.integers(0, 2),
+    ),
+    st.builds(
+        lambda wanted, sort: lambda things: things.find_one_and_delete(wanted, sort=sort), filters, orders
+    ),
     st.builds(lambda wanted: lambda things: list(things.find(wanted, **in_order)), filters),
     st.builds(lambda wanted: lambda things: list(things.find(wanted, ["_id"], limit=2, **in_order)), filters),
     st.builds(lambda wanted: lambda things: things.find_one_and_delete(wanted, **in_order), filters),

@@ -1,0 +1,258 @@
+"""How many commands each phase of a task's life may cost: numbers that are the same on every machine."""
+
+from collections import Counter as Counts
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from pynenc import Pynenc
+from pynenc import context as pynenc_context
+
+from benchmarks import life
+from benchmarks.counting import Counter, Sent, counted
+from benchmarks.shop import app as shop
+from pytest_pynenc_mongo import databases, wiring
+from tests.unit.helpers import address_of, new_name
+
+READS = ("find", "distinct", "aggregate")
+
+
+class Phases(NamedTuple):
+    """The commands of one task, by phase."""
+
+    enqueue: list[str]
+    dequeue: list[str]
+    run: list[str]
+    read: list[str]
+
+    @property
+    def whole(self) -> list[str]:
+        return [*self.enqueue, *self.dequeue, *self.run, *self.read]
+
+
+@pytest.fixture(params=("process", "embedded"))
+def url(request: pytest.FixtureRequest) -> str:
+    """The mock, whose commands are counted at the store, and the wire, where the driver counts."""
+    found: str = request.getfixturevalue(f"{request.param}_url")
+    return found
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[str]:
+    """A database that nothing was ever stored in."""
+    from pynenc_mongo.storage import client
+
+    name = new_name()
+    yield name
+    client.client_at(address_of(url, name)).drop_database(name)
+
+
+@pytest.fixture
+def counter(url: str, database: str) -> Iterator[Counter]:
+    with counted(url) as found:
+        yield found
+
+
+@pytest.fixture
+def app(url: str, database: str, counter: Counter) -> Iterator[Pynenc]:
+    """An app that has stored nothing yet, in a process that has not told the store its name either."""
+    pynenc_context.clear_runner_context(shop.app_id)
+    with wiring.rewired(shop, wiring.settings(url, database)):
+        yield shop
+    pynenc_context.clear_runner_context(shop.app_id)
+
+
+@pytest.fixture
+def used_app(app: Pynenc, counter: Counter) -> Pynenc:
+    """The app after its first task."""
+    live(app, counter)
+    return app
+
+
+def live(app: Pynenc, counter: Counter) -> Phases:
+    """Bring one task through its life."""
+    counter.take()
+    invocation = life.enqueue()
+    enqueue = texts(counter)
+    (taken,) = life.dequeue(app)
+    dequeue = texts(counter)
+    life.run(taken)
+    run = texts(counter)
+    assert life.read(invocation) == 3
+    return Phases(enqueue, dequeue, run, texts(counter))
+
+
+def texts(counter: Counter) -> list[str]:
+    return list(map(str, counter.take()))
+
+
+@pytest.mark.usefixtures("used_app")
+def test_one_task(app: Pynenc, counter: Counter) -> None:
+    task = live(app, counter)
+    # the names, so that a change of one command for another is seen too; docs/performance.md says why each
+    assert task == Phases(
+        enqueue=[
+            "insert state_backend_invocations",
+            "insert orchestrator_invocations",
+            "insert state_backend_history",
+            "distinct trigger_conditions",
+            "insert broker_messages",
+        ],
+        dequeue=[
+            "find orchestrator_blocking_edges",
+            "findAndModify broker_messages",
+            "find orchestrator_invocations",
+            "find state_backend_invocations",
+            "update orchestrator_invocations",
+            "insert state_backend_history",
+            "distinct trigger_conditions",
+        ],
+        run=[
+            "update orchestrator_invocations",
+            "insert state_backend_history",
+            "distinct trigger_conditions",
+            "update state_backend_results",
+            "update orchestrator_invocations",
+            "insert state_backend_history",
+            "find trigger_conditions",
+        ],
+        read=["find orchestrator_invocations", "find state_backend_results"],
+    )
+    assert (len(task.enqueue), len(task.dequeue), len(task.run), len(task.read)) <= (5, 7, 7, 2)
+    assert len(task.whole) <= 21
+
+
+@pytest.mark.usefixtures("used_app")
+def test_a_batch_of_100(app: Pynenc, counter: Counter) -> None:
+    counter.take()
+    invocations = life.enqueue_batch(100)
+    enqueue = texts(counter)
+    for _ in invocations:
+        (taken,) = life.dequeue(app)
+        life.run(taken)
+    assert [life.read(each) for each in invocations] == [number + 2 for number in range(100)]
+    assert len(enqueue) <= 5
+    assert len(enqueue) + len(texts(counter)) <= 1605
+
+
+@pytest.mark.usefixtures("used_app")
+def test_a_poll_costs_the_same_whether_the_queue_is_empty_or_full(app: Pynenc, counter: Counter) -> None:
+    counter.take()
+    assert life.dequeue(app) == []
+    empty = texts(counter)
+    life.enqueue_batch(50)
+    counter.take()
+    assert len(life.dequeue(app)) == 1
+    assert len(empty) <= 2
+    assert texts(counter)[: len(empty)] == empty
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("used_app")
+def test_a_task_costs_the_same_however_many_invocations_are_stored(app: Pynenc, counter: Counter) -> None:
+    costs = []
+    for more in (0, 100, 1900):
+        store(more)
+        costs.append(live_beside_others(app, counter))
+    assert costs[0] == costs[1] == costs[2]
+
+
+def store(count: int) -> None:
+    """Have `count` more invocations stored and registered; none is queued any more."""
+    while count > 0:
+        life.enqueue_batch(min(count, 500))
+        count -= 500
+    shop.broker.purge()
+
+
+def live_beside_others(app: Pynenc, counter: Counter) -> Phases:
+    # after a purge the next insert makes sure of the indexes
+    life.enqueue()
+    assert len(life.dequeue(app)) == 1
+    return live(app, counter)
+
+
+def test_first_use(app: Pynenc, counter: Counter) -> None:
+    """Both the process that enqueues and the one that runs tell the store who they are, here in one."""
+    first = live(app, counter)
+    made = [each for each in first.whole if each.startswith("createIndexes")]
+    assert all(count == 1 for count in Counts(made).values())
+    assert {each.partition(" ")[2] for each in made} == {
+        "state_backend_invocations",
+        "state_backend_history",
+        "orchestrator_invocations",
+        "broker_messages",
+    }
+    # four createIndexes, two runner contexts and the app info, each once
+    assert len(first.enqueue) <= 11
+    assert len([*first.enqueue, *first.dequeue]) <= 19
+    assert len(first.whole) <= 21 + 7
+
+
+def test_building_an_app_and_its_components_stores_its_app_info(app: Pynenc, counter: Counter) -> None:
+    """pynenc does that, as soon as somebody asks for the state backend."""
+    components(app)
+    assert texts(counter) == ["update state_backend_app_info"]
+
+
+def components(app: Pynenc) -> list[Any]:
+    return [app.orchestrator, app.broker, app.state_backend, app.client_data_store, app.trigger]
+
+
+@pytest.mark.parametrize("count", [1, 10, 100])
+def test_a_heartbeat_of_any_number_of_runners(app: Pynenc, counter: Counter, count: int) -> None:
+    app.orchestrator.register_runner_heartbeats(["somebody else"])
+    runners = [f"runner {number}" for number in range(count)]
+    counter.take()
+    app.orchestrator.register_runner_heartbeats(runners)
+    assert len(counter.take()) <= 2
+    app.orchestrator.register_runner_heartbeats(runners)
+    assert len(counter.take()) <= 1
+
+
+@pytest.mark.parametrize("component", ["orchestrator", "broker", "state_backend", "client_data_store"])
+@pytest.mark.usefixtures("used_app")
+def test_a_purge_lists_the_collections_and_empties_those_in_use(
+    app: Pynenc, counter: Counter, component: str
+) -> None:
+    before = in_use(app, counter, component)
+    getattr(app, component).purge()
+    assert Counts(texts(counter)) == Counts(["listCollections", *(f"delete {name}" for name in before)])
+
+
+def in_use(app: Pynenc, counter: Counter, component: str) -> list[str]:
+    from pynenc_mongo.storage import client
+
+    url, name = app.config_values["mongo_url"], app.config_values["mongo_db"]  # type: ignore[index]
+    stored = client.database_at(address_of(url, name)).list_collection_names()
+    counter.take()
+    return [each.rpartition(".")[2] for each in stored if each.rpartition(".")[2].startswith(component)]
+
+
+def test_a_purge_of_an_app_that_stored_nothing(app: Pynenc, counter: Counter) -> None:
+    app.purge()
+    # the app info, five listings, and pynenc's own wish that its tasks' triggers be registered anew
+    assert Counts(texts(counter)) == {
+        "update state_backend_app_info": 1,
+        "listCollections": 5,
+        "delete state_backend_app_info": 1,
+        "delete trigger_triggers": 1,
+    }
+
+
+def test_what_a_test_pays_that_stores_nothing(url: str, database: str, counter: Counter) -> None:
+    with wiring.rewired(shop, wiring.settings(url, database)) as app:
+        components(app)
+    databases.purge(url, database)
+    assert len(counter.take()) <= 10
+
+
+@pytest.mark.parametrize("work", [life.enqueue, lambda: life.enqueue_batch(3)], ids=["one", "batch"])
+@pytest.mark.usefixtures("used_app")
+def test_the_counter_sees_commands(counter: Counter, work: Callable[[], object]) -> None:
+    """The control: reads and writes, by their names."""
+    counter.take()
+    work()
+    sent = counter.take()
+    assert Counts(each.name for each in sent) == {"insert": 4, "distinct": 1}
+    assert all(isinstance(each, Sent) for each in sent)

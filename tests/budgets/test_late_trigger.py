@@ -1,0 +1,96 @@
+"""No lookup that is saved loses an event: a trigger that another process registers late is seen at once."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from pynenc import Pynenc
+
+from benchmarks.life import RUNNER
+from pytest_pynenc_mongo import wiring
+from tests.budgets import late_shop
+from tests.budgets.late_shop import meanwhile, register_in_another_process, sell
+from tests.unit.helpers import address_of, new_name
+
+STATUSES = ("registered", "pending", "running", "success", "result")
+FAILURES = ("failed", "exception")
+# what is still to come for a task that runs
+STILL_TO_COME = ("success", "result", *FAILURES)
+
+
+@pytest.fixture(params=["served", "embedded"])
+def place(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """A server that other processes reach, and a database of it."""
+    from pynenc_mongo.storage import client
+
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    name = new_name("late")
+    yield url, name
+    client.client_at(address_of(url, name)).drop_database(name)
+
+
+@pytest.fixture
+def app(place: tuple[str, str]) -> Iterator[Pynenc]:
+    """The selling process, which has brought tasks through their lives before."""
+    with wiring.rewired(late_shop.app, wiring.settings(*place)) as shop:
+        live(shop, "plain")
+        live(shop, "burnt")
+        shop.trigger.emit_event("ordered", {})
+        assert satisfied(shop) == []
+        yield shop
+    meanwhile.clear()
+
+
+def live(app: Pynenc, cake: str) -> None:
+    """Bring a task through its life in this process."""
+    sell(cake)
+    (taken,) = app.orchestrator.get_invocations_to_run(1, RUNNER, lambda: ("default",), lambda _: None)
+    try:
+        taken.run(RUNNER)
+    except ValueError:
+        assert cake == "burnt"
+
+
+def satisfied(app: Pynenc) -> list[str]:
+    """Return the kinds of the conditions that are recorded as satisfied."""
+    recorded: Any = app.trigger.get_valid_conditions().values()
+    return [type(valid.condition).__name__ for valid in recorded]
+
+
+def cake_for(what: str) -> str:
+    return "burnt" if what in FAILURES else "plain"
+
+
+@pytest.mark.parametrize("what", [*STATUSES, *FAILURES])
+def test_the_next_task_satisfies_a_trigger_registered_late(
+    app: Pynenc, place: tuple[str, str], what: str
+) -> None:
+    register_in_another_process(*place, what)
+    live(app, cake_for(what))
+    assert len(satisfied(app)) == 1
+
+
+@pytest.mark.parametrize("what", STILL_TO_COME)
+def test_a_running_task_satisfies_a_trigger_registered_meanwhile(
+    app: Pynenc, place: tuple[str, str], what: str
+) -> None:
+    meanwhile.append(partial(register_in_another_process, *place, what))
+    live(app, cake_for(what))
+    assert len(satisfied(app)) == 1
+
+
+def test_the_next_event_satisfies_a_trigger_registered_late(app: Pynenc, place: tuple[str, str]) -> None:
+    register_in_another_process(*place, "event")
+    app.trigger.emit_event("ordered", {})
+    assert satisfied(app) == ["EventCondition"]
+
+
+@pytest.mark.parametrize("what", ["success", "running"])
+def test_a_trigger_registered_after_the_event_is_late_for_it(
+    app: Pynenc, place: tuple[str, str], what: str
+) -> None:
+    """The control: what the trigger is registered for is over."""
+    live(app, "plain")
+    register_in_another_process(*place, what)
+    assert satisfied(app) == []

@@ -1,0 +1,144 @@
+"""Runs of pytest inside a test, in a process of their own, as a user starts them."""
+
+import os
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+# a run that hangs fails here, before the outer test's own timeout
+RUN_SECONDS = 50.0
+EMBEDDED = "--pynenc-mongo-url=embedded://"
+MOCK = "--pynenc-mongo-url=mongomock://"
+ENGINES = (pytest.param((), id="served"), pytest.param((EMBEDDED,), id="embedded"))
+
+# warnings are errors; the exceptions are jsonpickle's, in every task
+_WARNINGS = ("-W", "error", "-W", "ignore:keys will default to True", "-W", "ignore:The yaml backend")
+# other plugins of this environment, which cost time
+_PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
+ARGUMENTS = (*_PLUGINS, *_WARNINGS)
+
+SHOP = """
+    import os
+    import threading
+    from pynenc import PynencBuilder
+    from pynenc.trigger.trigger_builder import on_event
+
+    app = PynencBuilder().app_id("shop").memory().build()
+
+    @app.task
+    def pid() -> int:
+        print("the shop is open")
+        return os.getpid()
+
+    @app.task(max_retries=3, retry_for=(OSError,))
+    def add(x: int, y: int) -> int:
+        return x + y
+
+    @app.task
+    def fail() -> None:
+        raise ValueError("sold out")
+
+    @app.task(triggers=on_event("ordered"))
+    def ship() -> str:
+        return "shipped"
+
+    @app.task
+    def hang(started: str) -> None:
+        open(started, "x").close()
+        threading.Event().wait()
+"""
+
+
+def run(pytester: pytest.Pytester, *arguments: str, seconds: float = RUN_SECONDS) -> pytest.RunResult:
+    """Run pytest in the folder of `pytester`, where warnings are errors; it fails if that takes longer."""
+    return pytester.runpytest_subprocess(*ARGUMENTS, *arguments, timeout=seconds)
+
+
+def output(result: pytest.RunResult) -> str:
+    """Return all that a run printed."""
+    return f"{result.stdout.str()}\n{result.stderr.str()}"
+
+
+def make_shop(pytester: pytest.Pytester, *ini_lines: str, source: str = SHOP) -> None:
+    """Write a user's own project: package `shop` under `src`, its app named in the ini."""
+    package = pytester.path / "src" / "shop"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "app.py").write_text(_dedented(source))
+    make_ini(pytester, "pythonpath = src", "pynenc_app = shop.app:app", *ini_lines)
+
+
+def make_ini(pytester: pytest.Pytester, *lines: str) -> None:
+    (pytester.path / "pytest.ini").write_text("\n".join(["[pytest]", *lines, ""]))
+
+
+def make_sitecustomize(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    """Have every Python process of an inner run execute `source` before anything else."""
+    directory = pytester.path / "site"
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(_dedented(source))
+    monkeypatch.setenv("PYTHONPATH", str(directory), prepend=os.pathsep)
+
+
+def wait_until[T](condition: Callable[[], T], seconds: float, what: str) -> T:
+    """Return the first true answer of `condition`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
+        Event().wait(0.02)
+    return answer
+
+
+def closed_port() -> int:
+    """Return a port of this machine where nothing listens."""
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        port: int = line.getsockname()[1]
+    return port
+
+
+class Marked:
+    """All processes of a run, however they were started: they share one environment variable."""
+
+    name = "PYNENC_MONGO_TEST_RUN"
+
+    def __init__(self) -> None:
+        self.value = uuid.uuid4().hex
+
+    def pids(self) -> set[int]:
+        """Return those that are alive."""
+        needle = f"{self.name}={self.value}".encode()
+        return {
+            int(entry.name)
+            for entry in Path("/proc").iterdir()
+            if entry.name.isdigit() and needle in _environment_of(entry)
+        }
+
+
+def _environment_of(process: Path) -> bytes:
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""
+
+
+def start(pytester: pytest.Pytester, *arguments: str, **environment: str) -> Any:
+    """Start pytest, as if in a terminal of its own, and go on; it writes to the file `output.txt`."""
+    with (pytester.path / "output.txt").open("w") as log, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        command = [sys.executable, "-m", "pytest", f"--basetemp={pytester.path}/base", *ARGUMENTS, *arguments]
+        return pytester.popen(command, stdout=log, stderr=log, start_new_session=True)
+
+
+def _dedented(source: str) -> str:
+    from textwrap import dedent
+
+    return dedent(source).lstrip()

@@ -1,0 +1,68 @@
+"""Databases that outlive a run: the copies that were asked for, and what a killed run left."""
+
+import re
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from tests.plugin.helpers import EMBEDDED, make_shop, output, run
+
+KEEP = "--pynenc-mongo-keep=failed"
+TESTS = """
+    import os
+    from shop.app import add
+
+    def test_passes(pynenc_app):
+        add(1, 2)
+
+    def test_fails(pynenc_app):
+        add(20, 22)
+        raise LookupError("as it must")
+
+    def test_dies(pynenc_app):
+        add(1, 2)
+        os._exit(3)
+"""
+
+
+@pytest.mark.slow
+def test_a_failed_test_s_database_is_kept_until_it_is_swept(
+    pytester: pytest.Pytester, embedded_url: str
+) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(TESTS)
+    url = f"--pynenc-mongo-url={embedded_url}"
+    with MongoClient[dict[str, Any]](embedded_url) as client:
+        before = set(client.list_database_names())
+
+        result = run(pytester, url, KEEP, "-n", "2", "-k", "not dies")
+        result.assert_outcomes(passed=1, failed=1)
+        (kept,) = set(client.list_database_names()) - before
+        result.stdout.fnmatch_lines(
+            [f"kept {kept}, as *::test_fails left it: mongosh '{embedded_url}' then *"]
+        )
+        stored = [name for name in client[kept].list_collection_names() if name.startswith("shop.")]
+        assert sum(client[kept][name].count_documents({}) for name in stored) >= len(stored) > 2
+
+        # what a killed run left goes by itself, what was kept does not
+        assert run(pytester, url, "-k", "dies").ret == 3
+        (left,) = set(client.list_database_names()) - before - {kept}
+        result = run(pytester, url, "-k", "passes")
+        result.stdout.fnmatch_lines([f"dropped {left}, whose run has ended"])
+        assert set(client.list_database_names()) - before == {kept}
+
+        result = run(pytester, url, "--pynenc-mongo-sweep", "-k", "passes")
+        result.stdout.fnmatch_lines([f"dropped {kept}, whose run has ended"])
+        assert set(client.list_database_names()) == before
+
+
+@pytest.mark.parametrize("arguments", [(), (EMBEDDED,)], ids=["served", "embedded"])
+def test_nothing_is_promised_of_a_store_that_ends_with_the_run(
+    pytester: pytest.Pytester, arguments: tuple[str, ...]
+) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(TESTS)
+    result = run(pytester, KEEP, "-k", "fails", *arguments)
+    assert not re.search(r"kept \w+", output(result))
+    assert "mongosh" not in output(result)

@@ -1,0 +1,185 @@
+"""The options: which one wins, and what a user reads who got one wrong."""
+
+import re
+
+import pytest
+
+from tests.plugin.helpers import EMBEDDED, closed_port, make_ini, make_shop, make_sitecustomize, output, run
+
+CONNECT_SECONDS = 5.0
+URL_VARIABLE = "PYTEST_PYNENC_MONGO_URL"
+PRINTS_URL = """
+    def test_url(pynenc_mongo_url, pynenc_mongo_engine):
+        assert pynenc_mongo_engine.url == pynenc_mongo_url
+        print("url:", pynenc_mongo_url, "from:", pynenc_mongo_engine.url_source)
+"""
+LEAVES_A_MARK = """
+    import pathlib
+
+    def test_one(pynenc_app):
+        pathlib.Path("ran.txt").touch()
+
+    def test_two(pynenc_app):
+        pathlib.Path("ran.txt").touch()
+"""
+ONE_DEFAULT_URL = "url: mongomock://127.0.0.1:*/pynenc?authkey=* from: default"
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "ini", "expected"),
+    [
+        (
+            "mongomock:///o",
+            "mongomock:///v",
+            "mongomock:///i",
+            "url: mongomock:///o from: --pynenc-mongo-url",
+        ),
+        ("", "mongomock:///v", "mongomock:///i", f"url: mongomock:///v from: {URL_VARIABLE}"),
+        ("", "", "mongomock:///i", "url: mongomock:///i from: ini pynenc_mongo_url"),
+        ("", "", "", ONE_DEFAULT_URL),
+    ],
+    ids=["option", "environment", "ini", "default"],
+)
+def test_the_nearest_source_of_the_url_wins(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    variable: str,
+    ini: str,
+    expected: str,
+) -> None:
+    pytester.makepyfile(PRINTS_URL)
+    make_ini(pytester, f"pynenc_mongo_url = {ini}")
+    monkeypatch.setenv(URL_VARIABLE, variable)
+    result = run(pytester, "-s", *([f"--pynenc-mongo-url={option}"] if option else []))
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"*{expected}*"])
+
+
+@pytest.mark.parametrize("source", ["--pynenc-mongo-url", URL_VARIABLE, "ini pynenc_mongo_url"])
+def test_a_malformed_url_is_refused_by_the_name_of_its_source(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    url = "mongodb://ann:secret@"
+    arguments = []
+    if source == URL_VARIABLE:
+        monkeypatch.setenv(URL_VARIABLE, url)
+    elif source.startswith("ini"):
+        make_ini(pytester, f"pynenc_mongo_url = {url}")
+    else:
+        arguments = [f"{source}={url}"]
+    refused(pytester, f"ERROR: {source}: malformed MongoDB URL 'mongodb://ann:***@'", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgres://ann:secret@db/shop", "malformed MongoDB URL 'postgres://ann:***@db/shop'"),
+        ("mongodb://ann:secret@:27017/shop", "'mongodb://ann:***@:27017/shop': it names no host"),
+        ("mongodb://ann:secret@db/sh.op", "MongoDB refuses the database name 'sh.op'"),
+        (f"mongodb://ann:secret@db/{'x' * 64}", "it is 64 bytes long"),
+        ("embedded://somewhere", "'embedded://somewhere' names a place, but an embedded server has none"),
+        ("embedded://ann:secret@somewhere", "'embedded://ann:***@somewhere' names a place"),
+    ],
+    ids=[
+        "scheme",
+        "no host",
+        "database name",
+        "long database name",
+        "embedded somewhere",
+        "embedded with a password",
+    ],
+)
+def test_a_url_that_cannot_work_is_refused(pytester: pytest.Pytester, url: str, message: str) -> None:
+    refused(pytester, f"ERROR: --pynenc-mongo-url: *{message}", f"--pynenc-mongo-url={url}")
+
+
+@pytest.mark.parametrize("path", ["shop.app", "shop.app:", "shop/app.py:app", "shop.app:app.tasks"])
+def test_an_app_path_of_another_form_is_refused(pytester: pytest.Pytester, path: str) -> None:
+    make_ini(pytester, f"pynenc_app = {path}")
+    refused(pytester, f"ERROR: ini pynenc_app: '{path}' is not of the form package.module:attribute")
+
+
+def test_embedded_without_secantusdb_says_what_to_install(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # find_spec() finds no module whose entry is None
+    make_sitecustomize(pytester, monkeypatch, "import sys; sys.modules['secantus'] = None")
+    message = (
+        "embedded:// needs SecantusDB, which is not installed: pip install 'pytest-pynenc-mongo[[]embedded]'"
+    )
+    refused(pytester, f"ERROR: --pynenc-mongo-url: {message}", EMBEDDED)
+
+
+def refused(pytester: pytest.Pytester, message: str, *arguments: str) -> None:
+    """Check that a run ends with one message, exit code 4, no traceback and no test."""
+    pytester.makepyfile(LEAVES_A_MARK)
+    result = run(pytester, *arguments)
+    says_plainly(result, message)
+    assert "secret" not in output(result)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert not (pytester.path / "ran.txt").exists()
+
+
+def says_plainly(result: pytest.RunResult, message: str) -> None:
+    """Check that a run says `message` (a pattern) on one line, once, and shows no traceback."""
+    lines = result.stderr.lines + result.stdout.lines
+    pytest.LineMatcher(lines).fnmatch_lines([f"*{message}*"])
+    for sign_of_a_traceback in ("Traceback", "INTERNALERROR", "During handling of", "pytest_pynenc_mongo/"):
+        assert sign_of_a_traceback not in output(result)
+
+
+BROKEN_APPS = [
+    pytest.param("shop.nowhere:app", "importing 'shop.nowhere' failed with ModuleNotFoundError", id="module"),
+    pytest.param("shop.broken:app", "importing 'shop.broken' failed with ZeroDivisionError", id="import"),
+    pytest.param("shop.app:nothing", "there is no such attribute; apps there: app", id="attribute"),
+    pytest.param("shop.app:pid", "is no Pynenc app, it is Task; apps there: app", id="no app"),
+]
+
+
+@pytest.mark.parametrize(("path", "message"), BROKEN_APPS)
+def test_an_app_path_that_leads_nowhere_ends_the_run_before_it_begins(
+    pytester: pytest.Pytester, path: str, message: str
+) -> None:
+    make_broken_shop(pytester, path)
+    refused(pytester, f"ERROR: ini pynenc_app = '{path}': *{message}")
+
+
+@pytest.mark.parametrize(("path", "message"), BROKEN_APPS[:1])
+def test_an_app_path_that_leads_nowhere_fails_each_test_under_xdist(
+    pytester: pytest.Pytester, path: str, message: str
+) -> None:
+    make_broken_shop(pytester, path)
+    pytester.makepyfile(LEAVES_A_MARK)
+    result = run(pytester, "-n", "2")
+    result.assert_outcomes(errors=2)
+    says_plainly(result, f"ini pynenc_app = '{path}': *{message}")
+    assert not (pytester.path / "ran.txt").exists()
+
+
+def make_broken_shop(pytester: pytest.Pytester, path: str) -> None:
+    make_shop(pytester)
+    (pytester.path / "src" / "shop" / "broken.py").write_text("1 / 0\n")
+    make_ini(pytester, "pythonpath = src", f"pynenc_app = {path}")
+
+
+def test_an_app_path_that_leads_nowhere_is_no_matter_where_no_test_wants_it(
+    pytester: pytest.Pytester,
+) -> None:
+    make_broken_shop(pytester, "shop.broken:app")
+    pytester.makepyfile("def test_something_else(): pass")
+    run(pytester).assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_answer_is_waited_for_once(pytester: pytest.Pytester) -> None:
+    port = closed_port()
+    pytester.makepyfile(LEAVES_A_MARK, test_more=LEAVES_A_MARK)
+    url = f"mongodb://ann:secret@127.0.0.1:{port}/"
+    result = run(pytester, f"--pynenc-mongo-url={url}", "--durations=0", "--durations-min=0.5")
+    result.assert_outcomes(errors=4)
+    says_plainly(result, f"{url.replace('secret', '***')} (--pynenc-mongo-url): start one there, or correct")
+    assert "secret" not in output(result)
+    (waited,) = re.findall(r"([\d.]+)s setup", result.stdout.str())
+    assert float(waited) < CONNECT_SECONDS + 2
+    assert not (pytester.path / "ran.txt").exists()

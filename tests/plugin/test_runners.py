@@ -1,0 +1,173 @@
+"""`pynenc_runner`: every runner of pynenc, in a thread of the test process."""
+
+import pytest
+
+from tests.plugin.helpers import ENGINES, MOCK, make_shop, output, run
+
+RUNNERS = """
+    import multiprocessing
+    import os
+    import signal
+    import threading
+    import pytest
+    from shop.app import add, app, pid
+
+    @pytest.fixture
+    def pynenc_app_config(request):
+        return {{"runner_cls": request.param}}
+
+    def of(runner_cls):
+        return pytest.mark.parametrize("pynenc_app_config", [runner_cls], indirect=True)
+
+    START_METHOD = multiprocessing.get_start_method(allow_none=True)
+    SIGNALS = [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
+
+    @of("{runner}")
+    def test_runner(pynenc_app, pynenc_runner):
+        assert pynenc_app is app
+        assert type(pynenc_runner).__name__ == "{runner}"
+        results = set(pid.parallelize([() for _ in range(4)]).results)
+        assert (results == {{os.getpid()}}) is {in_this_process}
+        assert (os.getpid() in results) is {in_this_process}
+        assert add(20, 22).result == 42
+
+    def test_the_process_is_as_it_was():
+        assert multiprocessing.get_start_method(allow_none=True) == START_METHOD
+        assert [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)] == SIGNALS
+        assert multiprocessing.active_children() == []
+        assert [thread.name for thread in threading.enumerate() if "Runner" in thread.name] == []
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("runner", "in_this_process"),
+    [
+        ("ThreadRunner", True),
+        ("ProcessRunner", False),
+        ("PersistentProcessRunner", False),
+        ("MultiThreadRunner", False),
+    ],
+)
+@pytest.mark.parametrize("arguments", ENGINES)
+def test_each_runner_runs_tasks(
+    pytester: pytest.Pytester,
+    runner: str,
+    in_this_process: bool,
+    arguments: tuple[str, ...],
+) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(RUNNERS.format(runner=runner, in_this_process=in_this_process))
+    run(pytester, *arguments).assert_outcomes(passed=2)
+
+
+def test_a_task_that_raises_fails_nothing_but_its_invocation(pytester: pytest.Pytester) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(
+        """
+        import threading
+        import pytest
+        from shop.app import add, fail
+
+        def test_the_test_sees_the_exception(pynenc_app, pynenc_runner):
+            with pytest.raises(ValueError, match="sold out"):
+                fail().result
+            assert add(20, 22).result == 42
+
+        def test_nothing_of_it_is_left(pynenc_app, pynenc_runner):
+            assert add(20, 22).result == 42
+
+        def test_another_thread_that_raises_still_fails_its_test(pynenc_app, pynenc_runner):
+            def burn():
+                raise OSError("burnt")
+
+            thread = threading.Thread(target=burn)
+            thread.start()
+            thread.join()
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["FAILED *::test_another_thread_that_raises_still_fails_its_test*"])
+
+
+def test_an_unshared_store_is_refused_where_a_runner_has_other_processes(pytester: pytest.Pytester) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(
+        """
+        import os
+        import pytest
+        from shop.app import pid
+
+        @pytest.fixture
+        def pynenc_app_config(request):
+            return {"runner_cls": getattr(request, "param", "ThreadRunner")}
+
+        PROCESSES = ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
+
+        @pytest.mark.parametrize("pynenc_app_config", PROCESSES, indirect=True)
+        def test_processes(pynenc_runner):
+            assert False, "not reached"
+
+        def test_threads(pynenc_runner):
+            assert pid().result == os.getpid()
+
+        def test_worker(pynenc_worker):
+            assert False, "not reached"
+        """
+    )
+    result = run(pytester, MOCK)
+    result.assert_outcomes(passed=1, errors=4)
+    for runner in ("ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"):
+        result.stdout.fnmatch_lines(
+            [f"*mongomock:// (*) is a store of one process, and {runner} runs tasks in others: serve *"]
+        )
+    result.stdout.fnmatch_lines(
+        ["*mongomock:// is a store of one process, and a worker is another: serve the store (*"]
+    )
+    for sign_of_a_traceback in (
+        "Traceback",
+        "During handling of",
+        "The above exception",
+        "pytest_pynenc_mongo/",
+    ):
+        assert sign_of_a_traceback not in output(result)
+    assert result.duration < 10
+
+
+def test_a_runner_that_pynenc_does_not_have_is_named(pytester: pytest.Pytester) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture
+        def pynenc_app_config():
+            return {"runner_cls": "RocketRunner"}
+
+        def test_one(pynenc_runner):
+            pass
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*RocketRunner*"])
+
+
+def test_a_runner_that_dies_fails_the_test_that_waits_for_it(pytester: pytest.Pytester) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(
+        """
+        from shop.app import pid
+
+        def test_one(pynenc_app, pynenc_runner):
+            def iteration():
+                raise MemoryError("no more rooms")
+
+            pynenc_runner.runner_loop_iteration = iteration
+            pid().result
+        """
+    )
+    result = run(pytester, seconds=20)
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["E *RunnerError: *ThreadRunner of shop failed: no more rooms*"])
