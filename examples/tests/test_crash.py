@@ -1,9 +1,6 @@
 """What is left when a worker dies in the middle of a task."""
 
 import signal
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +8,9 @@ from pynenc import Pynenc
 from pynenc.invocation import InvocationStatus
 from shop import orders
 
-from pytest_pynenc_mongo.runners import Worker
+from pytest_pynenc_mongo.errors import RunnerError
+from pytest_pynenc_mongo.waiting import Wait
+from pytest_pynenc_mongo.workers import Worker
 
 
 @pytest.fixture
@@ -20,10 +19,10 @@ def way() -> str:
 
 
 def test_a_killed_worker_leaves_its_task_running(
-    pynenc_app: Pynenc, pynenc_worker: Worker, tmp_path: Path
+    pynenc_app: Pynenc, pynenc_worker: Worker, pynenc_wait: Wait, tmp_path: Path
 ) -> None:
     cake = orders.bake_cake(str(tmp_path / "never"))
-    _until(lambda: cake.status == InvocationStatus.RUNNING)
+    pynenc_wait.status(cake, InvocationStatus.RUNNING)
     pynenc_worker.kill()
 
     assert pynenc_worker.exit_code == -signal.SIGKILL
@@ -32,8 +31,8 @@ def test_a_killed_worker_leaves_its_task_running(
     assert [entry.status_record.status.value for entry in history] == ["registered", "pending", "running"]
 
 
-def _until(happened: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        threading.Event().wait(0.01)
+def test_nobody_waits_for_a_dead_worker(pynenc_worker: Worker, tmp_path: Path) -> None:
+    cake = orders.bake_cake(str(tmp_path / "never"))
+    pynenc_worker.kill()
+    with pytest.raises(RunnerError, match=f"worker {pynenc_worker.pid} ended with exit code -9"):
+        _ = cake.result
