@@ -1,7 +1,8 @@
 """The stores that are compared: pynenc's own SQLite, and MongoDB in each shape that the plugin offers."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from pynenc import Pynenc
 
 from benchmarks.shop import app
+from pynenc_mongo.conf.address import MongoAddress
+from pynenc_mongo.storage import client
 from pytest_pynenc_mongo import databases, engines, wiring
 from pytest_pynenc_mongo.options import EMBEDDED_URL, SERVED, Options
 
@@ -33,12 +36,25 @@ class Store:
 
     @contextmanager
     def app(self, **values: Any) -> Iterator[Pynenc]:
-        """Lend the app on this store, empty; purge it afterwards."""
-        settings = wiring.Settings(self.settings.pinned, {**self.settings.values, **values})
-        with wiring.rewired(app, settings):
-            app.purge()
+        """Lend the app on this store, as new: SecantusDB goes on paying for documents that were deleted."""
+        with self._new_place() as settings, wiring.rewired(app, _with(settings, values)):
             yield app
-            app.purge()
+
+    @contextmanager
+    def _new_place(self) -> Iterator[wiring.Settings]:
+        name = f"bench_{uuid.uuid4().hex[:8]}"
+        if not self.url:
+            with tempfile.TemporaryDirectory(prefix="bench-sqlite-") as directory:
+                yield _with(self.settings, {"sqlite_db_path": f"{directory}/pynenc.db"})
+            return
+        yield _with(self.settings, {"mongo_db": name})
+        client.client_at(MongoAddress(self.url, name, "benchmark")).drop_database(name)
+
+
+def _with(settings: wiring.Settings, values: Mapping[str, Any]) -> wiring.Settings:
+    """Return the settings with other values; what is pinned stays pinned."""
+    pinned = {name: values.get(name, value) for name, value in settings.pinned.items()}
+    return wiring.Settings(pinned, {**settings.values, **values})
 
 
 @contextmanager
@@ -53,9 +69,8 @@ def opened(urls: Sequence[str]) -> Iterator[list[Store]]:
 
 @contextmanager
 def _sqlite() -> Iterator[Store]:
-    with tempfile.TemporaryDirectory(prefix="bench-sqlite-") as directory:
-        pinned = {**_SQLITE, "sqlite_db_path": f"{directory}/pynenc.db", "mongo_url": "", "mongo_db": "none"}
-        yield Store(BASELINE, wiring.Settings(pinned, pinned))
+    pinned = {**_SQLITE, "sqlite_db_path": "", "mongo_url": "", "mongo_db": "none"}
+    yield Store(BASELINE, wiring.Settings(pinned, pinned))
 
 
 @contextmanager

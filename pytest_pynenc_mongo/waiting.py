@@ -10,7 +10,7 @@ from pytest_pynenc_mongo.errors import RunnerError
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
-    from pynenc.invocation import DistributedInvocation
+    from pynenc.invocation.base_invocation import BaseInvocation
     from pynenc.invocation.status import InvocationStatus
 
 _LOOK_EVERY_SECONDS = 0.01
@@ -88,7 +88,7 @@ class Wait:
         self._app = app
         self._timeout = timeout
 
-    def __call__(self, invocation: "DistributedInvocation[Any, Any]", timeout: float | None = None) -> Any:
+    def __call__(self, invocation: "BaseInvocation[Any, Any]", timeout: float | None = None) -> Any:
         """Return the result of an invocation, or raise what its task raised.
 
         :raises RunnerError: if it is not final in time, or nobody is left to run it
@@ -107,7 +107,7 @@ class Wait:
 
     def status(
         self,
-        invocation: "DistributedInvocation[Any, Any]",
+        invocation: "BaseInvocation[Any, Any]",
         status: "InvocationStatus",
         timeout: float | None = None,
     ) -> None:
@@ -155,10 +155,10 @@ class Wait:
             producers.check()
             pause.wait(_LOOK_EVERY_SECONDS)
 
-    def _unfinished(self, invocation: "DistributedInvocation[Any, Any]") -> str:
+    def _unfinished(self, invocation: "BaseInvocation[Any, Any]") -> str:
         status = self._app.orchestrator.get_invocation_status(invocation.invocation_id)
         return f"invocation {invocation.invocation_id} of {invocation.task.task_id} is {status.value}"
 
-    def _has_had(self, invocation: "DistributedInvocation[Any, Any]", status: "InvocationStatus") -> bool:
+    def _has_had(self, invocation: "BaseInvocation[Any, Any]", status: "InvocationStatus") -> bool:
         history = self._app.state_backend.get_history(invocation.invocation_id)
         return any(entry.status_record.status == status for entry in history)

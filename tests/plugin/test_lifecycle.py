@@ -68,6 +68,7 @@ class Run:
         self._pytester = pytester
         self.temporary = temporary
         self.marked = Marked()
+        self.process: Any = None
         make_shop(pytester)
         pytester.makepyfile(TESTS)
 
@@ -125,7 +126,8 @@ def inner(pytester: pytest.Pytester) -> Iterator[Run]:
     yield run
     for pid in run.marked.pids():
         os.kill(pid, signal.SIGKILL)
-    run.process.wait()
+    if run.process is not None:
+        run.process.wait()
     shutil.rmtree(directory)
 
 
