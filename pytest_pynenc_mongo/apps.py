@@ -33,7 +33,7 @@ def find(test_module: ModuleType | None, app_path: str) -> "Pynenc":
     return new()
 
 
-def load(app_path: str) -> "Pynenc":
+def load(app_path: str, source: str = f"ini {APP_INI}") -> "Pynenc":
     """Import the app at `package.module:attribute`.
 
     :raises AppPathError: naming the path, and why it leads to no app
@@ -45,7 +45,7 @@ def load(app_path: str) -> "Pynenc":
         module = importlib.import_module(name)
     except Exception as error:
         raise AppPathError(
-            f"ini {APP_INI} = {app_path!r}: importing {name!r} failed with {type(error).__name__}: {error}. "
+            f"{source} = {app_path!r}: importing {name!r} failed with {type(error).__name__}: {error}. "
             f"Looked in: {', '.join(sys.path)}"
         ) from error
     app = getattr(module, attribute, None)
@@ -53,7 +53,7 @@ def load(app_path: str) -> "Pynenc":
         return app
     found = f"it is {type(app).__name__}" if hasattr(module, attribute) else "there is no such attribute"
     raise AppPathError(
-        f"ini {APP_INI} = {app_path!r}: {attribute!r} in {name!r} is no Pynenc app, {found}; "
+        f"{source} = {app_path!r}: {attribute!r} in {name!r} is no Pynenc app, {found}; "
         f"apps there: {', '.join(_apps_in(module)) or 'none'}"
     )
 

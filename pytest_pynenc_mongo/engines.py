@@ -69,6 +69,7 @@ def _embedded(options: Options) -> Generator[Engine]:
     module = "pytest_pynenc_mongo.embedded_server"
     command = [sys.executable, "-m", module, directory, str(getpid())]
     child: Child | None = None
+    url = ""
     try:
         child = start_child(command, log)
         url = child.first_line(_START_SECONDS)
@@ -78,6 +79,9 @@ def _embedded(options: Options) -> Generator[Engine]:
             f"{EMBEDDED_URL} ({options.url_source}): SecantusDB did not start. {error}"
         ) from None
     finally:
+        from pynenc_mongo.storage import client
+
+        client.close_server(url)
         if child is not None:
             child.kill()
         shutil.rmtree(directory, ignore_errors=True)

@@ -13,6 +13,10 @@ class AppPathError(PynencMongoTestError):
     """The app that the tests are for cannot be found."""
 
 
+class MarkerError(PynencMongoTestError):
+    """A marker says something that it cannot say."""
+
+
 class WiringError(PynencMongoTestError):
     """The app cannot be put on the test database."""
 

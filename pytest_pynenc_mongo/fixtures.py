@@ -101,6 +101,7 @@ def pynenc_use_app(
                 waiting.forget(app)
 
     with _plainly():
+        marker.check_one(request.node)
         yield use_app
         report.keep_database(request, pynenc_mongo_url, pynenc_mongo_database)
         databases.purge(pynenc_mongo_url, pynenc_mongo_database)
@@ -122,7 +123,11 @@ def pynenc_app(
     app_path = request.config.stash[options.KEY].app_path
     with _plainly():
         marked = marker.of(request.node).app
-        app = apps.load(marked) if marked else apps.find(getattr(request, "module", None), app_path)
+        app = (
+            apps.load(marked, "marker pynenc_mongo: app")
+            if marked
+            else apps.find(getattr(request, "module", None), app_path)
+        )
         with pynenc_use_app(app):
             pynenc_mongo_seed(app)
             yield app
@@ -144,11 +149,16 @@ def pynenc_app_factory(
 @pytest.fixture
 def pynenc_runner_factory(request: pytest.FixtureRequest) -> Generator[Callable[["Pynenc"], "BaseRunner"]]:
     """Runs the runner of an app in a thread of the test process: `pynenc_runner_factory(app)`."""
-    from pytest_pynenc_mongo import runners
+    from pytest_pynenc_mongo import runners, waiting
 
     seconds = request.config.stash[options.KEY].runner_timeout_seconds
     with _plainly(), ExitStack() as undo:
-        yield lambda app: undo.enter_context(runners.running_thread(app, seconds))
+
+        def start(app: "Pynenc") -> "BaseRunner":
+            undo.callback(waiting.forget, app)
+            return waiting.producers_of(app).ending.enter_context(runners.running_thread(app, seconds))
+
+        yield start
 
 
 @pytest.fixture
@@ -165,14 +175,15 @@ def pynenc_worker_factory(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Callable[["Pynenc"], "Worker"]]:
     """Starts workers, each in an operating-system process of its own: `pynenc_worker_factory(app)`."""
-    from pytest_pynenc_mongo import workers
+    from pytest_pynenc_mongo import waiting, workers
 
     seconds = request.config.stash[options.KEY].runner_timeout_seconds
     with _plainly(), ExitStack() as undo:
 
         def start(app: "Pynenc") -> "Worker":
             worker = workers.start_worker(app, tmp_path_factory.mktemp("pynenc-worker"), seconds)
-            undo.callback(worker.stop)
+            undo.callback(waiting.forget, app)
+            waiting.producers_of(app).ending.callback(worker.stop)
             return worker
 
         yield start

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pytest_pynenc_mongo.errors import MarkerError
 from pytest_pynenc_mongo.options import KEEP
 
 NAME = "pynenc_mongo"
@@ -37,14 +38,26 @@ def of(item: pytest.Item) -> Wishes:
 
 
 def check(items: list[pytest.Item]) -> None:
-    """Check the signature of every marker.
+    """Check the signature of every marker; not in an xdist worker, which could only crash.
 
     :raises pytest.UsageError: naming the test, and what its marker says wrongly
     """
     for item in items:
-        for mark in item.iter_markers(NAME):
-            if wrong := _what_is_wrong(mark):
-                raise pytest.UsageError(f"{item.nodeid}: {wrong}; the marker is {SIGNATURE}")
+        try:
+            if not hasattr(item.config, "workerinput"):
+                check_one(item)
+        except MarkerError as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def check_one(item: pytest.Item) -> None:
+    """Check the signature of a test's markers.
+
+    :raises MarkerError: naming the test, and what its marker says wrongly
+    """
+    for mark in item.iter_markers(NAME):
+        if wrong := _what_is_wrong(mark):
+            raise MarkerError(f"{item.nodeid}: {wrong}; the marker is {SIGNATURE}")
 
 
 def _what_is_wrong(mark: pytest.Mark) -> str:

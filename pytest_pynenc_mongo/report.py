@@ -35,6 +35,8 @@ def keep_database(request: pytest.FixtureRequest, url: str, name: str) -> None:
     wish = marker.of(item).keep or request.config.stash[options.KEY].keep
     if wish == "never" or (wish == "failed" and not item.stash.get(_FAILED, False)):
         return
+    if not url.startswith("mongodb") or request.config.stash[options.KEY].url == options.EMBEDDED_URL:
+        return  # that store ends with the run
     notes = request.config.stash.setdefault(_NOTES, [])
     copy = f"{name}_{len(notes)}_{re.sub(r'[^A-Za-z0-9]+', '-', item.name)[:_TEST_NAME_LENGTH]}"[:63]
     databases.keep(url, name, copy, item.nodeid)

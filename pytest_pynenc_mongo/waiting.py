@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -36,6 +37,7 @@ class Producers:
 
     def __init__(self) -> None:
         self._producers: list[Producer] = []
+        self.ending = ExitStack()  # stops them, before the app is put back
 
     def add(self, producer: Producer) -> None:
         self._producers.append(producer)
@@ -74,11 +76,22 @@ def watch(app: "Pynenc", producer: Producer) -> None:
         wait(runner, *arguments, **options)
 
     runner.waiting_for_results = waiting_for_results  # type: ignore[method-assign]
+    async_wait = type(runner).async_waiting_for_results
+
+    async def async_waiting_for_results(*arguments: Any, **options: Any) -> None:
+        producers.check()
+        await async_wait(runner, *arguments, **options)
+
+    runner.async_waiting_for_results = async_waiting_for_results  # type: ignore[method-assign]
 
 
 def forget(app: "Pynenc") -> None:
-    """Forget who ran the tasks of `app`, when its test ends."""
-    _of_apps.pop(app, None)
+    """Stop and forget who ran the tasks of `app`, before it is put back."""
+    if producers := _of_apps.get(app):
+        try:
+            producers.ending.close()
+        finally:
+            _of_apps.pop(app, None)
 
 
 class Wait:

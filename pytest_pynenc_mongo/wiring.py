@@ -68,6 +68,7 @@ def rewired(app: "Pynenc", test_settings: Settings) -> Generator["Pynenc"]:
         undo.enter_context(_environment(test_settings))
         undo.enter_context(_kept(app))
         apply(app, test_settings.values)
+        _insist(app, test_settings)
         _check(app, test_settings)
         yield app
 
@@ -134,6 +135,15 @@ def _environment(test_settings: Settings) -> Iterator[None]:
         for variable in [name for name in os.environ if name.startswith(_VARIABLE_PREFIX)]:
             del os.environ[variable]
         os.environ.update(before)
+
+
+def _insist(app: "Pynenc", test_settings: Settings) -> None:
+    """Put those of the test's values in the environment that a file or a variable would win over."""
+    known = app.conf.all_fields
+    for name, value in test_settings.values.items():
+        if name in known and isinstance(value, str | int | float) and getattr(app.conf, name) != value:
+            os.environ[f"{_VARIABLE_PREFIX}{name.upper()}"] = str(value)
+            app._conf = None  # noqa: SLF001
 
 
 def _check(app: "Pynenc", test_settings: Settings) -> None:

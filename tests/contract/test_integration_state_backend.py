@@ -1,1 +1,0 @@
-from pynenc_tests.integration.state_backend.all_tests import *

@@ -1,1 +1,0 @@
-from pynenc_tests.unit.app.all_tests import *

@@ -1,1 +1,0 @@
-from pynenc_tests.unit.app_id_isolation.all_tests import *

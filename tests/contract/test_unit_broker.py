@@ -1,1 +1,0 @@
-from pynenc_tests.unit.broker.all_tests import *

@@ -1,1 +1,0 @@
-from pynenc_tests.unit.orchestrator.all_tests import *
