@@ -36,7 +36,7 @@ test: venv
 	@$(BIN)/python -m pytest -n 2
 
 conformance: venv
-	@$(BIN)/python -m tests.conformance.run
+	@$(BIN)/python -m tests.conformance.report
 
 check: venv
 	@$(BIN)/ruff format --check .

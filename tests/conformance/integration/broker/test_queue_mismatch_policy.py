@@ -1,0 +1,1 @@
+from pynenc_tests.integration.broker.test_queue_mismatch_policy import *

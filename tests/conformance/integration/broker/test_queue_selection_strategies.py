@@ -1,0 +1,1 @@
+from pynenc_tests.integration.broker.test_queue_selection_strategies import *

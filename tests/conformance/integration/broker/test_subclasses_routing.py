@@ -1,0 +1,1 @@
+from pynenc_tests.integration.broker.test_subclasses_routing import *

@@ -1,0 +1,1 @@
+from pynenc_tests.integration.combinations.test_app_combinations import *

@@ -1,0 +1,1 @@
+from pynenc_tests.integration.combinations.test_async_combinations import *

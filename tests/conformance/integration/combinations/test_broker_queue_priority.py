@@ -1,0 +1,1 @@
+from pynenc_tests.integration.combinations.test_broker_queue_priority import *

@@ -1,0 +1,1 @@
+from pynenc_tests.integration.combinations.test_client_data_store_performance import *

@@ -1,0 +1,1 @@
+from pynenc_tests.integration.combinations.test_core_tasks_combinations import *

@@ -1,0 +1,1 @@
+from pynenc_tests.integration.combinations.test_status_owner_coherence import *

@@ -1,0 +1,1 @@
+from pynenc_tests.integration.direct_task.test_direct_task_integration import *

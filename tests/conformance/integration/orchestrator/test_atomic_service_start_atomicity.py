@@ -1,0 +1,1 @@
+from pynenc_tests.integration.orchestrator.test_atomic_service_start_atomicity import *

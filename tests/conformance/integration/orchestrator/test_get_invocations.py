@@ -1,0 +1,1 @@
+from pynenc_tests.integration.orchestrator.test_get_invocations import *

@@ -1,0 +1,1 @@
+from pynenc_tests.integration.orchestrator.test_invocation_registration_concurrency import *

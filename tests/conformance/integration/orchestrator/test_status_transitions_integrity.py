@@ -1,0 +1,1 @@
+from pynenc_tests.integration.orchestrator.test_status_transitions_integrity import *

@@ -1,0 +1,1 @@
+from pynenc_tests.integration.pynmon.test_invocations_pagination import *

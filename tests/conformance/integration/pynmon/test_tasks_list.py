@@ -1,0 +1,1 @@
+from pynenc_tests.integration.pynmon.test_tasks_list import *

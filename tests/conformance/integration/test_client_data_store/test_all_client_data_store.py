@@ -1,0 +1,1 @@
+from pynenc_tests.integration.test_client_data_store.test_all_client_data_store import *

@@ -1,0 +1,1 @@
+from pynenc_tests.integration.workflow.state.conftest import *

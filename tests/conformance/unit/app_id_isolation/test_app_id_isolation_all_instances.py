@@ -1,0 +1,1 @@
+from pynenc_tests.unit.app_id_isolation.test_app_id_isolation_all_instances import *

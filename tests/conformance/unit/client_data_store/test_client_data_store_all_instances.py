@@ -1,0 +1,1 @@
+from pynenc_tests.unit.client_data_store.test_client_data_store_all_instances import *

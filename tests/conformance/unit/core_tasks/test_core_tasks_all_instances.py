@@ -1,0 +1,1 @@
+from pynenc_tests.unit.core_tasks.test_core_tasks_all_instances import *

@@ -1,0 +1,1 @@
+from pynenc_tests.unit.orchestrator.test_all_orchestrator_instances import *

@@ -1,0 +1,1 @@
+from pynenc_tests.unit.orchestrator.test_blocking_control_all_instances import *

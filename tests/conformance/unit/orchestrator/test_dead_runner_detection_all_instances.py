@@ -1,0 +1,1 @@
+from pynenc_tests.unit.orchestrator.test_dead_runner_detection_all_instances import *

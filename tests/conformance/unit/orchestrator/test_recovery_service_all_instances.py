@@ -1,0 +1,1 @@
+from pynenc_tests.unit.orchestrator.test_recovery_service_all_instances import *

@@ -1,0 +1,1 @@
+from pynenc_tests.unit.orchestrator.test_running_concurrency_all_instances import *

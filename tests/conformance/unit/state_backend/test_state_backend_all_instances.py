@@ -1,0 +1,1 @@
+from pynenc_tests.unit.state_backend.test_state_backend_all_instances import *
