@@ -20,6 +20,7 @@ from tests.conformance.known import FAILING
 from tests.conformance.suites import OTHER_PROCESSES_REACH, names
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 
 # the largest family tree of pynmon has a thousand invocations
 _TEST_SECONDS = 240
@@ -91,7 +92,7 @@ def run(engine: str, *tests: str) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="conformance-") as directory:
         report, log = Path(directory) / "report.xml", Path(directory) / "log"
         command = [sys.executable, "-m", "pytest", *tests, "--conformance", engine, "-q"]
-        options = [f"--timeout={_TEST_SECONDS}", f"--junitxml={report}", "-o", "junit_family=xunit1"]
+        options = [f"--timeout={_TEST_SECONDS}", f"--junitxml={report}"]
         begin = time.monotonic()
         with log.open("w") as output:
             try:
@@ -108,7 +109,7 @@ def run(engine: str, *tests: str) -> Outcome:
 def judge(failure: Failure) -> Judged:
     """Run a failed test on SQLite, and compare."""
     known = FAILING.get(failure.name)
-    test = f"{HERE.parents[1] / failure.file}::{_ENGINE_IN_NAME.sub('sqlite', failure.test)}"
+    test = f"{ROOT / failure.file}::{_ENGINE_IN_NAME.sub('sqlite', failure.test)}"
     attempts = _SQLITE_ATTEMPTS if known else 1
     for attempt in range(1, attempts + 1):
         outcome = run("sqlite", test)
@@ -136,7 +137,7 @@ def _read_report(report: Path, seconds: float) -> Outcome:
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         wrong = [*case.iter("failure"), *case.iter("error")]
         if wrong:
-            failures.append(Failure(case.get("file", ""), _test_of(case), wrong[0].text or ""))
+            failures.append(_failure(case, wrong[0].text or ""))
         elif case.find("skipped") is not None:
             skipped += 1
         else:
@@ -144,11 +145,12 @@ def _read_report(report: Path, seconds: float) -> Outcome:
     return Outcome(passed, skipped, tuple(failures), seconds)
 
 
-def _test_of(case: ElementTree.Element) -> str:
-    """Return the part of a node id after the file: a class, if there is one, and the test."""
-    module = ".".join(Path(case.get("file", "")).with_suffix("").parts)
-    within = case.get("classname", "").removeprefix(module).strip(".")
-    return "::".join([*within.split("."), case.get("name", "")]) if within else case.get("name", "")
+def _failure(case: ElementTree.Element, text: str) -> Failure:
+    """Find the file in a name such as `tests.conformance.unit.broker.test_x.TestClass`."""
+    parts, within = case.get("classname", "").split("."), [case.get("name", "")]
+    while parts and not (file := ROOT.joinpath(*parts).with_suffix(".py")).exists():
+        within.insert(0, parts.pop())
+    return Failure(str(file.relative_to(ROOT)), "::".join(within), text)
 
 
 def _broken(tests: Sequence[str], why: str, begin: float) -> Outcome:
