@@ -22,7 +22,14 @@ def main(directory: str, parent_pid: int) -> None:
         os._exit(0)
 
     logging.disable(logging.WARNING)
-    server = SecantusDBServer(host="127.0.0.1", port=0, storage_path=f"{directory}/data", cache_size="256M")
+    # a standalone, not a replica set of one, which would write each change a second time, to its oplog
+    server = SecantusDBServer(
+        host="127.0.0.1",
+        port=0,
+        storage_path=f"{directory}/data",
+        cache_size="256M",
+        replica_set_name=None,
+    )
     server.start()
     end_with_parent(parent_pid, end)
     print(server.uri, flush=True)  # noqa: T201 - the parent reads it

@@ -46,10 +46,10 @@ class MongoBroker(BaseBroker):
         """Queue a batch in its own order, in one command."""
         if not invocation_ids:
             return
-        keys = self._sequence.take(len(invocation_ids))
+        places = self._sequence.take(len(invocation_ids))
         messages = [
-            encode_message(key, invocation_id, queue_name, priority)
-            for key, invocation_id in zip(keys, invocation_ids, strict=True)
+            encode_message(place, invocation_id, queue_name, priority)
+            for place, invocation_id in zip(places, invocation_ids, strict=True)
         ]
         self._collections.indexed(MESSAGES).insert_many(messages)
 

@@ -78,10 +78,10 @@ INVOCATIONS: CollectionSpec[InvocationDoc] = CollectionSpec(
         IndexModel([("task", 1), ("registered_at", -1), ("_id", -1)], name="task"),
         # the same by status; recovery of pending and running ones
         IndexModel([("status", 1), ("registered_at", -1), ("_id", -1)], name="status"),
-        # the same by task and status; get_existing_invocations for concurrency control
-        IndexModel([("task", 1), ("status", 1), ("registered_at", -1), ("_id", -1)], name="task_status"),
-        # get_existing_invocations by arguments; only tasks with concurrency control have them
-        IndexModel([("arguments", 1), ("task", 1), ("status", 1)], name="arguments"),
+        # get_existing_invocations for concurrency control, which alone gives a document `arguments`; counts
+        # and pages by task and status: of many the index `task` brings them in order, of few the server
+        # sorts them (one index more on `status` would be one more to write at every transition)
+        IndexModel([("task", 1), ("status", 1), ("arguments", 1)], name="task_status_arguments"),
         # get_call_invocation_ids
         IndexModel([("call", 1), ("registered_at", -1), ("_id", -1)], name="call"),
         # of a task with running concurrency control one runs at a time (docs/adr/0009)

@@ -1,8 +1,9 @@
 """Signs of life of runners."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pynenc.orchestrator.atomic_service import ActiveRunnerInfo
 
@@ -11,16 +12,52 @@ from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.verbs import insert_all_missing
 
+_LONGEST_PAUSE_SECONDS = 1.0
+# of the silence after which a runner is taken for dead
+_PAUSE_SHARE = 0.01
+
+
+class _Told(NamedTuple):
+    """What this process last told of a runner, and when."""
+
+    may_run_service: bool
+    queues: tuple[str, ...] | None
+    at: float
+
 
 class Heartbeats:
-    def __init__(self, collections: Collections) -> None:
+    """Writes and reads signs of life; `longest_silence` returns the seconds after which a runner is dead.
+
+    A runner's loop reports its children at each turn, up to a hundred times a second. What was told less
+    than a second ago (of short silences a hundredth) is not told again (docs/adr/0012).
+    """
+
+    def __init__(self, collections: Collections, longest_silence: Callable[[], float]) -> None:
         self._collections = collections
+        self._longest_silence = longest_silence
+        self._told: dict[str, _Told] = {}
+
+    def forget(self) -> None:
+        """Write all signs of life again: they were deleted."""
+        self._told = {}
 
     def beat(self, runner_ids: Sequence[str], *, may_run_service: bool, queues: Sequence[str] | None) -> None:
-        """Note that runners are alive: one command for known ones, two where some are new.
+        """Note that runners are alive: one command for known ones, two where some are new, none if just told.
 
         `queues` that are None leave a known runner's as they are.
         """
+        told = _Told(may_run_service, None if queues is None else tuple(queues), time.monotonic())
+        since = told.at - min(_LONGEST_PAUSE_SECONDS, self._longest_silence() * _PAUSE_SHARE)
+        if all(_says(self._told.get(runner_id), told, since) for runner_id in runner_ids):
+            return
+        self._write(runner_ids, may_run_service=may_run_service, queues=queues)
+        # replaced as a whole: threads need no lock, which a forked child could inherit held
+        recent = {runner_id: each for runner_id, each in list(self._told.items()) if each.at > since}
+        self._told = recent | dict.fromkeys(runner_ids, told)
+
+    def _write(
+        self, runner_ids: Sequence[str], *, may_run_service: bool, queues: Sequence[str] | None
+    ) -> None:
         now = datetime.now(UTC)
         changes: dict[str, Any] = {"beat_at": to_micros(now), "may_run_service": may_run_service}
         if queues is not None:
@@ -52,3 +89,12 @@ class Heartbeats:
             for runner_id in dict.fromkeys(runner_ids)
         ]
         insert_all_missing(self._collections.indexed(HEARTBEATS), documents)
+
+
+def _says(last: _Told | None, told: _Told, since: float) -> bool:
+    return (
+        last is not None
+        and last.at > since
+        and last.may_run_service == told.may_run_service
+        and told.queues in (None, last.queues)
+    )

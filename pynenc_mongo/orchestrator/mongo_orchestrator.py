@@ -60,7 +60,7 @@ class MongoOrchestrator(BaseOrchestrator):
         self._invocations = Invocations(self._collections)
         self._transitions = Transitions(self._collections)
         self._blocking = MongoBlockingControl(self._collections, self._invocations)
-        self._heartbeats = Heartbeats(self._collections)
+        self._heartbeats = Heartbeats(self._collections, self._longest_silence)
         self._services = AtomicServices(self._collections)
 
     @cached_property
@@ -73,6 +73,7 @@ class MongoOrchestrator(BaseOrchestrator):
     def purge(self) -> None:
         """Remove all orchestrator data of this app."""
         self._collections.purge()
+        self._heartbeats.forget()
 
     @property
     def blocking_control(self) -> BaseBlockingControl:
@@ -252,7 +253,7 @@ class MongoOrchestrator(BaseOrchestrator):
         can_run_atomic_service: bool = False,
         consumed_queues: Sequence[str] | None = None,
     ) -> None:
-        """Note that runners are alive, any number of them in at most two commands."""
+        """Note that runners are alive: any number in at most two commands, none if they were just told of."""
         if runner_ids:
             self._heartbeats.beat(runner_ids, may_run_service=can_run_atomic_service, queues=consumed_queues)
 
@@ -297,9 +298,13 @@ class MongoOrchestrator(BaseOrchestrator):
             self.purge_atomic_service_executions()
         return accepted
 
+    def _longest_silence(self) -> float:
+        """Return the seconds of silence after which a runner is taken for dead."""
+        return self.app.conf.runner_considered_dead_after_minutes * 60
+
     def _abandon_run_of_dead_runner(self) -> None:
         """Let go of a run whose runner was killed in its middle; no other could ever start otherwise."""
-        longest_silence = _ago(self.app.conf.runner_considered_dead_after_minutes * 60)
+        longest_silence = _ago(self._longest_silence())
         for execution in self._services.running():
             alive = self._heartbeats.alive_among([execution.runner_id], longest_silence)
             if execution.start_time < longest_silence and not alive:

@@ -44,3 +44,14 @@ def closed_loops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             time.sleep(0.01)
         if not loop.is_running():
             loop.close()
+
+
+@pytest.fixture(autouse=True)
+def first_routes() -> Iterator[None]:
+    """Take off the routes that each server adds to those of the last: fifty layers are too many to start."""
+    from pynmon.app import app as pynmon_app
+
+    router = pynmon_app.router
+    routes, lifespan = router.routes[:], router.lifespan_context
+    yield
+    router.routes[:], router.lifespan_context = routes, lifespan
