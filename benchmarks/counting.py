@@ -29,6 +29,7 @@ _NAMES = {
     "create_indexes": "createIndexes",
     "index_information": "listIndexes",
     "list_collection_names": "listCollections",
+    "collections_in_use": "aggregate",
     "list_database_names": "listDatabases",
     "drop_database": "dropDatabase",
 }

@@ -77,7 +77,7 @@ def _sqlite() -> Iterator[Store]:
 def _mongo(url: str) -> Iterator[Store]:
     with (
         engines.running(Options(url, "benchmark", "")) as engine,
-        databases.temporary(engine.url) as database,
+        databases.temporary(engine.url, databases.name_of_run("pynenc_bench")) as database,
     ):
         settings = wiring.settings(engine.url, database)
         yield Store({"mongomock": "served"}.get(engine.name, engine.name), settings, engine.url, database)

@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import time
@@ -20,24 +20,29 @@ if TYPE_CHECKING:
 OWNER_COLLECTION = "pynenc_test_owner"
 _OWNER = {"_id": "owner"}
 _RUN_ID_LENGTH = 8
+# of a pipeline's 1,000 stages, that no server is asked for more than it likes
+_UNION_LENGTH = 200
 # of a process on another machine only the age tells anything
 _FOREIGN_OWNER_SECONDS = 24 * 3600
 
 
-def name_for_this_process(prefix: str) -> str:
-    """Return a database name that no other run, and no other worker of this run, has."""
+def name_of_run(prefix: str, xdist: Mapping[str, Any] | None = None) -> str:
+    """Return a database name that no other run, and no other worker of this run, has.
+
+    :param xdist: what xdist told its worker, if this process is one; not the environment, which a run of
+        pytest inside a test inherits
+    """
     # xdist gives all workers of a run one id; without xdist this process is the run
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    return "_".join((prefix, run.replace("-", "")[:_RUN_ID_LENGTH], re.sub(r"\W", "-", worker)))
+    told = xdist or {"testrunuid": uuid.uuid4().hex, "workerid": "main"}
+    run = str(told["testrunuid"]).replace("-", "")[:_RUN_ID_LENGTH]
+    return "_".join((prefix, run, re.sub(r"\W", "-", str(told["workerid"]))))
 
 
 @contextmanager
-def temporary(url: str, prefix: str = "pynenc_test") -> Generator[str]:
+def temporary(url: str, name: str) -> Generator[str]:
     """Lend a database of this run and worker, by name; afterwards drop it and close our clients."""
     from pynenc_mongo.storage import client
 
-    name = name_for_this_process(prefix)
     database = open_database(url, name)
     sign(database)
     yield name
@@ -60,11 +65,41 @@ def sign(database: "PortableDatabase", **more: Any) -> None:
 
 
 def purge(url: str, name: str) -> None:
-    """Delete every document of a test database but its owner's; collections and their indexes stay."""
+    """Delete every document of a test database but its owner's; collections and their indexes stay.
+
+    One command for each collection that holds any, and two or three to find those: each test with a new
+    app leaves collections behind that no test will use again.
+    """
     database = open_database(url, name)
-    for collection in database.list_collection_names():
+    for collection in _in_use(database):
         if collection != OWNER_COLLECTION:
             database[collection].delete_many({})
+
+
+def _in_use(database: Any) -> list[str]:
+    """Return the names of the collections that hold documents."""
+    from pynenc_mongo.storage.mock import MockDatabase
+
+    if isinstance(database, MockDatabase):
+        return database.collections_in_use()
+    names = sorted(database.list_collection_names())
+    groups = (names[place : place + _UNION_LENGTH] for place in range(0, len(names), _UNION_LENGTH))
+    return [found["_id"] for group in groups for found in _first_of_each(database, group)]
+
+
+def _first_of_each(database: Any, names: Sequence[str]) -> Iterable[dict[str, Any]]:
+    """Return, for each collection that holds documents, one that has its name for an `_id`.
+
+    See https://www.mongodb.com/docs/manual/reference/operator/aggregation/unionWith/ (MongoDB 4.4).
+    """
+    unions = [
+        {"$unionWith": {"coll": name, "pipeline": [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}]}}
+        for name in names
+    ]
+    found: Iterable[dict[str, Any]] = database[OWNER_COLLECTION].aggregate(
+        [{"$match": {"_id": None}}, *unions]
+    )
+    return found
 
 
 def keep(url: str, name: str, copy_name: str, test: str) -> None:

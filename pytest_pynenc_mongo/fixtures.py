@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def pynenc_mongo_engine(pytestconfig: pytest.Config) -> Generator["Engine"]:
+def pynenc_mongo_engine(request: pytest.FixtureRequest) -> Generator["Engine"]:
     """The MongoDB of this run: `.name`, `.url`, `.masked_url`, `.supports_processes`, `.version`."""
     from pytest_pynenc_mongo import engines
 
-    with _plainly(), engines.running(pytestconfig.stash[options.KEY]) as engine:
+    with _plainly(), ExitStack() as stack:
+        with _failing_once(request):
+            engine = stack.enter_context(engines.running(request.config.stash[options.KEY]))
         yield engine
 
 
@@ -35,16 +37,18 @@ def pynenc_mongo_url(pynenc_mongo_engine: "Engine") -> str:
 
 
 @pytest.fixture(scope="session")
-def pynenc_mongo_database(pynenc_mongo_url: str, pytestconfig: pytest.Config) -> Generator[str]:
+def pynenc_mongo_database(request: pytest.FixtureRequest, pynenc_mongo_url: str) -> Generator[str]:
     """The name of a database of this run and xdist worker, dropped at the end."""
     from pytest_pynenc_mongo import databases
 
-    chosen = pytestconfig.stash[options.KEY]
-    with _plainly():
-        for name in databases.sweep(pynenc_mongo_url, chosen.db_prefix, kept_too=chosen.sweep):
-            report.note(pytestconfig, f"dropped {name}, whose run has ended")
-        with databases.temporary(pynenc_mongo_url, chosen.db_prefix) as name:
-            yield name
+    chosen = request.config.stash[options.KEY]
+    name = report.database_name(request.config)
+    with _plainly(), ExitStack() as stack:
+        with _failing_once(request):
+            for swept in databases.sweep(pynenc_mongo_url, chosen.db_prefix, kept_too=chosen.sweep):
+                report.note(request.config, f"dropped {swept}, whose run has ended")
+            stack.enter_context(databases.temporary(pynenc_mongo_url, name))
+        yield name
 
 
 @pytest.fixture(scope="session")
@@ -213,3 +217,13 @@ def _plainly() -> Generator[None]:
         yield
     except (PynencMongoTestError, PynencMongoError) as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+@contextmanager
+def _failing_once(request: pytest.FixtureRequest) -> Generator[None]:
+    """Say plainly that there is no server, to the first test that needs it."""
+    try:
+        with _plainly():
+            yield
+    except pytest.fail.Exception as error:
+        raise report.no_server(request, str(error)) from None

@@ -67,6 +67,11 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     return report.header(config, items)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    report.skip_without_server(item)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     outcome = yield
@@ -75,7 +80,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    report.hand_over(session.config)
+    report.hand_over(session)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,4 +1,4 @@
-"""What the run says of itself: which MongoDB it uses, and which databases it kept or dropped."""
+"""What the run says of itself: its MongoDB, or that there is none, and which databases it kept or dropped."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _NOTES: pytest.StashKey[list[str]] = pytest.StashKey()
 _FAILED: pytest.StashKey[bool] = pytest.StashKey()
+_DATABASE: pytest.StashKey[str] = pytest.StashKey()
+_NO_SERVER: pytest.StashKey[tuple[str, str]] = pytest.StashKey()
 _WORKER_OUTPUT = "pynenc_mongo_notes"
 _TEST_NAME_LENGTH = 20
 
@@ -45,12 +47,56 @@ def keep_database(request: pytest.FixtureRequest, url: str, name: str) -> None:
     )
 
 
+def database_name(config: pytest.Config) -> str:
+    """Return the name of the database of this run and xdist worker."""
+    from pytest_pynenc_mongo import databases
+
+    if _DATABASE not in config.stash:
+        prefix = config.stash[options.KEY].db_prefix
+        config.stash[_DATABASE] = databases.name_of_run(prefix, getattr(config, "workerinput", None))
+    return config.stash[_DATABASE]
+
+
+def no_server(request: pytest.FixtureRequest, message: str) -> BaseException:
+    """Return how the fixture of `request` ends without a server: one failure a run, and skipped tests.
+
+    Of the workers of xdist the first one says it; they share the folder above their temporary one.
+    """
+    reason = f"no MongoDB, see the first test that needed it: {message}"
+    request.config.stash[_NO_SERVER] = (str(request.fixturename), reason)
+    if hasattr(request.config, "workerinput"):
+        shared = request.getfixturevalue("tmp_path_factory").getbasetemp().parent
+        try:
+            (shared / "pynenc-mongo-no-server").touch(exist_ok=False)
+        except FileExistsError:
+            return _skipped(reason)
+    return pytest.fail.Exception(message, pytrace=False)
+
+
+def skip_without_server(item: pytest.Item) -> None:
+    """Skip a test that needs the server that a test before it did not find."""
+    fixture, reason = item.config.stash.get(_NO_SERVER, ("", ""))
+    if fixture in getattr(item, "fixturenames", ()):
+        raise _skipped(reason)
+
+
+def _skipped(reason: str) -> BaseException:
+    """Return what skips a test, at the test's own place and not at ours."""
+    return pytest.skip.Exception(reason, _use_item_location=True)
+
+
 def header(config: pytest.Config, items: list[pytest.Item]) -> str | None:
     """Return the line that says which MongoDB the tests use, if any of them does."""
     if not any("pynenc_mongo_url" in getattr(item, "fixturenames", ()) for item in items):
         return None
     chosen = config.stash[options.KEY]
-    return f"pynenc-mongo: {_described(chosen)}, from {chosen.url_source}; keep={chosen.keep}"
+    database = database_name(config)
+    if worker := getattr(config, "workerinput", None):
+        database = f"{database.removesuffix(str(worker['workerid']))}*"
+    return (
+        f"pynenc-mongo: {_described(chosen)}, from {chosen.url_source}; database {database}; "
+        f"keep={chosen.keep}"
+    )
 
 
 def _described(chosen: options.Options) -> str:
@@ -63,15 +109,18 @@ def _described(chosen: options.Options) -> str:
     return mask_url(chosen.url)
 
 
-def hand_over(config: pytest.Config) -> None:
-    """Give what an xdist worker has to say to the controller."""
-    if hasattr(config, "workeroutput"):
-        config.workeroutput[_WORKER_OUTPUT] = config.stash.get(_NOTES, [])
+def hand_over(session: pytest.Session) -> None:
+    """Give what an xdist worker has to say to the controller, which has no header of ours: that first."""
+    if hasattr(session.config, "workeroutput"):
+        lines = [header(session.config, session.items), *session.config.stash.get(_NOTES, [])]
+        session.config.workeroutput[_WORKER_OUTPUT] = [line for line in lines if line]
 
 
 def take_over(config: pytest.Config, worker: Any) -> None:
+    """Note what a worker has to say, once if several say it."""
     for line in getattr(worker, "workeroutput", {}).get(_WORKER_OUTPUT, []):
-        note(config, line)
+        if line not in config.stash.get(_NOTES, []):
+            note(config, line)
 
 
 def summarise(terminal: "TerminalReporter", config: pytest.Config) -> None:

@@ -65,7 +65,7 @@ def any_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def database_name(any_url: str) -> Iterator[str]:
-    with databases.temporary(any_url) as name:
+    with databases.temporary(any_url, databases.name_of_run("pynenc_test")) as name:
         yield name
 
 

@@ -50,6 +50,14 @@ _READ_TO_THE_END: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+# a command that only this store has
+_IN_USE = "collections_in_use"
+
+
+def _collections_in_use(database: Any) -> list[str]:
+    return [name for name in database.list_collection_names() if database[name].find_one() is not None]
+
+
 class LocalStore:
     """A store that this process owns."""
 
@@ -73,7 +81,10 @@ class LocalStore:
         if command.method.startswith("_"):
             raise AttributeError(command.method)
         with self._lock:
-            result = getattr(self._target(command), command.method)(*command.args, **command.kwargs)
+            target = self._target(command)
+            if command.method == _IN_USE:
+                return _collections_in_use(target)
+            result = getattr(target, command.method)(*command.args, **command.kwargs)
             return _READ_TO_THE_END.get(command.method, _as_it_is)(result)
 
     def _target(self, command: Command) -> Any:
@@ -270,6 +281,11 @@ class MockDatabase:
 
     def list_collection_names(self) -> list[str]:
         names: list[str] = self.store.run(Command(self.name, None, "list_collection_names", (), {}))
+        return names
+
+    def collections_in_use(self) -> list[str]:
+        """Return the names of the collections that hold documents; a server is asked by an aggregation."""
+        names: list[str] = self.store.run(Command(self.name, None, _IN_USE, (), {}))
         return names
 
 

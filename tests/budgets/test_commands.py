@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 import pytest
 from pynenc import Pynenc
 from pynenc import context as pynenc_context
+from pynenc.identifiers.invocation_id import InvocationId
+from pynenc.trigger.monitoring import EventRecord
 
 from benchmarks import life
 from benchmarks.counting import Counter, Sent, counted
 from benchmarks.shop import app as shop
-from pytest_pynenc_mongo import databases, wiring
+from pynenc_mongo.storage.portable import PortableDatabase
+from pytest_pynenc_mongo import apps, databases, wiring
 from tests.unit.helpers import address_of, new_name
 
 READS = ("find", "distinct", "aggregate")
@@ -247,6 +250,31 @@ def test_what_a_test_pays_that_stores_nothing(url: str, database: str, counter: 
         components(app)
     databases.purge(url, database)
     assert len(counter.take()) <= 10
+
+
+def test_what_a_test_pays_that_stores_nothing_after_many_that_did(
+    url: str, database: str, counter: Counter
+) -> None:
+    """Each with an app of its own, which leaves its collections."""
+    for number in range(3):
+        with wiring.rewired(apps.new(f"app-{number}"), wiring.settings(url, database)) as app:
+            app.broker.route_invocation(InvocationId("1"), "default", 0.0)
+            app.trigger.store_event(EventRecord(event_id="1", event_code="1"))
+            components(app)
+            databases.purge(url, database)
+    left = in_use_by(databases.open_database(url, database))
+    assert left == {}
+    counter.take()
+    with wiring.rewired(shop, wiring.settings(url, database)) as app:
+        components(app)
+    databases.purge(url, database)
+    # the app info is stored and deleted; the rest finds out what there is to delete
+    assert len(counter.take()) <= 4
+
+
+def in_use_by(database: PortableDatabase) -> dict[str, int]:
+    counts = {name: database[name].count_documents({}) for name in database.list_collection_names()}
+    return {name: count for name, count in counts.items() if count}
 
 
 @pytest.mark.parametrize("work", [life.enqueue, lambda: life.enqueue_batch(3)], ids=["one", "batch"])

@@ -106,7 +106,7 @@ def conformance_backend(
         yield on_sqlite(str(tmp_path_factory.mktemp("sqlite") / "pynenc.db"))
         return
     url = request.getfixturevalue(f"{request.param}_url")
-    with databases.temporary(url) as name:
+    with databases.temporary(url, databases.name_of_run("pynenc_test")) as name:
         yield on_mongo(url, name)
 
 

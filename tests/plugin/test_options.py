@@ -177,10 +177,47 @@ def test_a_server_that_does_not_answer_is_waited_for_once(pytester: pytest.Pytes
     pytester.makepyfile(LEAVES_A_MARK, test_more=LEAVES_A_MARK)
     url = f"mongodb://ann:secret@127.0.0.1:{port}/"
     result = run(pytester, f"--pynenc-mongo-url={url}", "--durations=0", "--durations-min=2")
-    result.assert_outcomes(errors=4)
+    result.assert_outcomes(errors=1, skipped=3)
     says_plainly(result, f"{url.replace('secret', '***')} (--pynenc-mongo-url): start one there, or correct")
     assert "secret" not in output(result)
     (waited,) = re.findall(r"([\d.]+)s setup", result.stdout.str())
     # waited for once; the rest is the import of the driver
     assert float(waited) < CONNECT_SECONDS + 5
     assert not (pytester.path / "ran.txt").exists()
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_answer_is_one_failure_a_run_under_xdist(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(LEAVES_A_MARK, test_more=LEAVES_A_MARK, test_other="def test_other(): pass")
+    url = f"mongodb://127.0.0.1:{closed_port()}/"
+    result = run(pytester, f"--pynenc-mongo-url={url}", "--pynenc-mongo-timeout=1", "-n", "2", "-rs")
+    result.assert_outcomes(errors=1, skipped=3, passed=1)
+    says_plainly(result, f"{url} (--pynenc-mongo-url): start one there, or correct")
+    result.stdout.fnmatch_lines(
+        ["SKIPPED*no MongoDB, see the first test that needed it: no MongoDB answers*"]
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["serial", "xdist"])
+def test_one_line_says_which_mongodb_a_run_uses(
+    pytester: pytest.Pytester, arguments: tuple[str, ...], embedded_url: str
+) -> None:
+    pytester.makepyfile(
+        "def test_one(pynenc_mongo_database): pass\ndef test_other(pynenc_mongo_database): pass"
+    )
+    run_id = "[0-9a-f]" * 8
+    place = "\\*" if arguments else "main"
+    result = run(pytester, f"--pynenc-mongo-url={embedded_url}", *arguments)
+    result.assert_outcomes(passed=2)
+    (line,) = [line for line in result.stdout.lines if line.startswith("pynenc-mongo: ")]
+    expected = (
+        f"pynenc-mongo: {re.escape(embedded_url)}, from --pynenc-mongo-url; "
+        f"database pynenc_test_{run_id}_{place}; keep=never"
+    )
+    assert re.fullmatch(expected, line)
+
+
+def test_a_run_without_our_fixtures_says_nothing_of_mongodb(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_other(): pass")
+    assert "pynenc-mongo:" not in run(pytester).stdout.str()
