@@ -11,6 +11,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 # a run that hangs fails here, before the outer test's own timeout
 RUN_SECONDS = 50.0
@@ -94,6 +95,18 @@ def wait_until[T](condition: Callable[[], T], seconds: float, what: str) -> T:
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
         Event().wait(0.02)
     return answer
+
+
+def everything(client: MongoClient[dict[str, Any]]) -> dict[tuple[str, str], Any]:
+    """Return all documents and indexes of a server, but for its own log of writes."""
+    return {
+        (database, collection): (
+            list(client[database][collection].find()),
+            client[database][collection].index_information(),
+        )
+        for database in set(client.list_database_names()) - {"local"}
+        for collection in client[database].list_collection_names()
+    }
 
 
 def closed_port() -> int:

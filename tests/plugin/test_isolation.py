@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.plugin.helpers import ENGINES, make_shop, run
+from tests.plugin.helpers import ENGINES, everything, make_shop, run
 
 # what a test can see of the test database, without an app's help
 CONFTEST = """
@@ -159,13 +159,50 @@ def databases_of_workers(pytester: pytest.Pytester, workers: int) -> list[str]:
     return [name for names in databases.values() for name in names]
 
 
-def everything(client: MongoClient[dict[str, Any]]) -> dict[tuple[str, str], Any]:
-    """Return all documents and indexes of a server, but for its own log of writes."""
-    return {
-        (database, collection): (
-            list(client[database][collection].find()),
-            client[database][collection].index_information(),
-        )
-        for database in set(client.list_database_names()) - {"local"}
-        for collection in client[database].list_collection_names()
-    }
+NAMES = """
+    import os
+    import pathlib
+    import subprocess
+    import sys
+    import pytest
+
+    @pytest.mark.parametrize("number", range(2))
+    def test_outer(number, pynenc_mongo_database, pynenc_mongo_url):
+        pathlib.Path(os.environ["PYTEST_XDIST_WORKER"]).write_text(pynenc_mongo_database)
+
+    def test_nested(pynenc_mongo_database, pynenc_mongo_url, tmp_path):
+        if "NESTED" in os.environ:
+            pathlib.Path("nested").write_text(pynenc_mongo_database)
+            return
+        here = f"{__file__}::test_nested"
+        options = ["-p", "no:cacheprovider", f"--basetemp={tmp_path}/inner"]
+        command = [sys.executable, "-m", "pytest", here, *options, f"--pynenc-mongo-url={pynenc_mongo_url}"]
+        assert subprocess.run(command, env={**os.environ, "NESTED": "1"}).returncode == 0
+"""
+SAME_NAMES = """
+    from pytest_pynenc_mongo import databases
+
+    databases.name_of_run = lambda *arguments: "pynenc_test_same"
+"""
+
+
+def names_in_a_run(pytester: pytest.Pytester, url: str) -> list[str]:
+    """Return the databases of two xdist workers, and of a run of pytest in a test of one of them."""
+    pytester.makepyfile(NAMES)
+    run(pytester, f"--pynenc-mongo-url={url}", "-n", "2", "--dist=each").assert_outcomes(passed=6)
+    return [(pytester.path / who).read_text() for who in ("gw0", "gw1", "nested")]
+
+
+@pytest.mark.slow
+def test_workers_and_runs_in_their_tests_have_databases_of_their_own(
+    pytester: pytest.Pytester, embedded_url: str
+) -> None:
+    assert len(set(names_in_a_run(pytester, embedded_url))) == 3
+
+
+@pytest.mark.slow
+def test_control_with_one_name_they_would_share_a_database(
+    pytester: pytest.Pytester, embedded_url: str
+) -> None:
+    pytester.makeconftest(SAME_NAMES)
+    assert set(names_in_a_run(pytester, embedded_url)) == {"pynenc_test_same"}

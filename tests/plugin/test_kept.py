@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.plugin.helpers import EMBEDDED, make_shop, output, run
+from tests.plugin.helpers import EMBEDDED, everything, make_shop, output, run
 
 KEEP = "--pynenc-mongo-keep=failed"
 TESTS = """
@@ -34,7 +34,9 @@ def test_a_failed_test_s_database_is_kept_until_it_is_swept(
     pytester.makepyfile(TESTS)
     url = f"--pynenc-mongo-url={embedded_url}"
     with MongoClient[dict[str, Any]](embedded_url) as client:
-        before = set(client.list_database_names())
+        bystander = client["pynenc_test_bystander"]
+        bystander["orders"].insert_many([{"_id": number, "what": "tea"} for number in range(3)])
+        before, all_before = set(client.list_database_names()), everything(client)
 
         result = run(pytester, url, KEEP, "-n", "2", "-k", "not dies")
         result.assert_outcomes(passed=1, failed=1)
@@ -54,7 +56,9 @@ def test_a_failed_test_s_database_is_kept_until_it_is_swept(
 
         result = run(pytester, url, "--pynenc-mongo-sweep", "-k", "passes")
         result.stdout.fnmatch_lines([f"dropped {kept}, whose run has ended"])
-        assert set(client.list_database_names()) == before
+        # a run, a crash and a sweep later: no owner's record, no touch
+        assert everything(client) == all_before
+        client.drop_database("pynenc_test_bystander")
 
 
 @pytest.mark.parametrize("arguments", [(), (EMBEDDED,)], ids=["served", "embedded"])

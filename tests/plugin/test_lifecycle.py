@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.plugin.helpers import EMBEDDED, Marked, make_shop, start, wait_until
+from tests.plugin.helpers import EMBEDDED, SHOP, Marked, make_shop, start, wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,7 +26,7 @@ TESTS = """
     import pathlib
     import threading
     import pytest
-    from shop.app import add, pid
+    from shop.app import add, hang, leave, pid
 
     HERE = pathlib.Path(os.environ["NOTES"])
 
@@ -58,6 +58,24 @@ TESTS = """
 
     def test_dies(pynenc_app, pynenc_worker):
         os._exit(3)
+
+    def test_exits(pynenc_app, pynenc_runner, pynenc_worker):
+        assert add(20, 22).result == 42
+        pytest.exit("enough", returncode=7)
+
+    def test_has_a_task_that_hangs(pynenc_app, pynenc_worker, pynenc_wait, tmp_path):
+        hang(str(tmp_path / "started"))
+        pynenc_wait.until((tmp_path / "started").exists)
+        pynenc_worker.kill()
+
+    def test_has_a_task_that_exits(pynenc_app, pynenc_worker, pynenc_wait):
+        leave()
+        pynenc_wait.until(lambda: not pynenc_worker.is_alive)
+"""
+LEAVE = """
+    @app.task
+    def leave() -> None:
+        os._exit(5)
 """
 
 
@@ -69,7 +87,7 @@ class Run:
         self.temporary = temporary
         self.marked = Marked()
         self.process: Any = None
-        make_shop(pytester)
+        make_shop(pytester, source=SHOP + LEAVE)
         pytester.makepyfile(TESTS)
 
     def start(self, *arguments: str, runner: str = "ThreadRunner") -> Any:
@@ -132,14 +150,17 @@ def inner(pytester: pytest.Pytester) -> Iterator[Run]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "seconds"),
+    ("arguments", "end", "seconds"),
     [
-        pytest.param((), 5.0, id="serial"),
+        pytest.param((), signal.SIGKILL, 5.0, id="SIGKILL"),
+        pytest.param((), signal.SIGTERM, 5.0, id="SIGTERM"),
         # xdist's own processes wait five seconds for their test before they interrupt it
-        pytest.param(("-n", "2"), 5.0 + 10.0, id="xdist"),
+        pytest.param(("-n", "2"), signal.SIGKILL, 5.0 + 10.0, id="xdist-SIGKILL"),
     ],
 )
-def test_nothing_outlives_a_killed_run(inner: Run, arguments: tuple[str, ...], seconds: float) -> None:
+def test_nothing_outlives_a_killed_run(
+    inner: Run, arguments: tuple[str, ...], end: signal.Signals, seconds: float
+) -> None:
     process = inner.start(EMBEDDED, "-k", "test_hangs", *arguments)
     workers = {"gw0", "gw1"} if arguments else {"main"}
     for name in workers:
@@ -147,8 +168,8 @@ def test_nothing_outlives_a_killed_run(inner: Run, arguments: tuple[str, ...], s
     # there is something to leave: pytest (and its xdist workers), servers and worker processes
     assert len(inner.directories) == len(workers)
     assert len(inner.marked.pids()) >= 3 * len(workers)
-    process.kill()
-    process.wait(END_SECONDS)
+    process.send_signal(end)
+    assert process.wait(END_SECONDS) == -end
     wait_until(lambda: not inner.marked.pids(), seconds, "the end of all processes")
     # whoever ended last has cleaned up before
     assert inner.directories == []
@@ -196,12 +217,16 @@ def test_nothing_is_left_of_an_interrupted_run_with_an_embedded_server(inner: Ru
     [
         (("-k", "test_fails or test_passes", "-x"), pytest.ExitCode.TESTS_FAILED),
         (("-k", "test_passes", "-n", "2"), pytest.ExitCode.OK),
+        (("-k", "test_exits"), 7),
+        # nobody is at the keyboard: the debugger reads the end of its input, and quits
+        (("-k", "test_fails", "--pdb"), pytest.ExitCode.INTERRUPTED),
+        (("-k", "test_has_a_task_that_hangs"), pytest.ExitCode.OK),
+        # its worker is gone when the test ends, which is reported
+        (("-k", "test_has_a_task_that_exits"), pytest.ExitCode.TESTS_FAILED),
     ],
-    ids=["serial", "xdist"],
+    ids=["serial", "xdist", "pytest.exit", "pdb", "hanging task", "exiting task"],
 )
-def test_nothing_is_left_of_a_run_that_ends(
-    inner: Run, arguments: tuple[str, ...], exit_code: pytest.ExitCode
-) -> None:
+def test_nothing_is_left_of_a_run_that_ends(inner: Run, arguments: tuple[str, ...], exit_code: int) -> None:
     process = inner.start(EMBEDDED, *arguments)
     assert process.wait(END_SECONDS) == exit_code, inner.output
     assert inner.marked.pids() == set()

@@ -61,6 +61,42 @@ def test_each_runner_runs_tasks(
     run(pytester, *arguments).assert_outcomes(passed=2)
 
 
+START_METHODS = """
+    import multiprocessing
+    import os
+    import pytest
+    from shop.app import add, app, pid
+
+    multiprocessing.set_start_method("{method}", force=True)
+
+    @pytest.fixture(params=["ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"])
+    def pynenc_app_config(request):
+        return {{"runner_cls": request.param}}
+
+    def test_runner(pynenc_app, pynenc_runner, pynenc_app_config):
+        assert add(20, 22).result == 42
+        assert (pid().result == os.getpid()) is (pynenc_app_config["runner_cls"] == "ThreadRunner")
+
+    def test_worker(pynenc_app, pynenc_worker, pynenc_app_config):
+        assert add(20, 22).result == 42
+
+    def test_the_method_is_as_it_was():
+        assert multiprocessing.get_start_method() == "{method}"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("arguments", ENGINES)
+def test_each_runner_runs_tasks_however_processes_start(
+    pytester: pytest.Pytester, method: str, arguments: tuple[str, ...]
+) -> None:
+    """Beside the system's own method, in the test above."""
+    make_shop(pytester)
+    pytester.makepyfile(START_METHODS.format(method=method))
+    run(pytester, *arguments).assert_outcomes(passed=9)
+
+
 def test_a_task_that_raises_fails_nothing_but_its_invocation(pytester: pytest.Pytester) -> None:
     make_shop(pytester)
     pytester.makepyfile(
