@@ -1,0 +1,47 @@
+"""An app as a user of either distribution writes it: nothing here is ours but what `.mongo()` brings.
+
+pynenc-mongo 0.3.0 was written for pynenc 0.3 and does not work with 0.4, whose brokers and runners have named
+queues. The patch below takes what 0.4 passes and leaves it at that: no command more or less.
+"""
+
+import os
+from typing import Any
+
+from pynenc import PynencBuilder
+from pynenc_mongo.broker.mongo_broker import MongoBroker
+from pynenc_mongo.orchestrator.mongo_orchestrator import MongoOrchestrator
+
+if MongoBroker.__abstractmethods__:
+    broker: Any = MongoBroker
+    orchestrator: Any = MongoOrchestrator
+    route, route_batch = broker.route_invocation, broker.route_invocations
+    pop, count, beat = broker.retrieve_invocation, broker.count_invocations, orchestrator.register_runner_heartbeats
+    del broker.route_invocation, broker.route_invocations
+    broker._route_invocation = lambda self, invocation_id, *_: route(self, invocation_id)
+    broker._route_invocations = lambda self, invocation_ids, *_: route_batch(self, invocation_ids)
+    broker.retrieve_invocation = lambda self, *_: pop(self)
+    broker.count_invocations = lambda self, *_: count(self)
+    orchestrator.register_runner_heartbeats = lambda self, runner_ids, can_run_atomic_service=False, **_: beat(
+        self, runner_ids, can_run_atomic_service
+    )
+    broker.__abstractmethods__ = frozenset()
+
+PAUSE_SECONDS = 0.01
+
+app = (
+    PynencBuilder()
+    .app_id("plain_shop")
+    .mongo(url=os.environ["PLAIN_SHOP_URL"])
+    .runner_tuning(
+        runner_loop_sleep_time_sec=PAUSE_SECONDS,
+        invocation_wait_results_sleep_time_sec=PAUSE_SECONDS,
+    )
+    .logging_level("error")
+    .custom_config(runner_cls=os.environ["PLAIN_SHOP_RUNNER"])
+    .build()
+)
+
+
+@app.task
+def add(x: int, y: int) -> int:
+    return x + y
