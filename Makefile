@@ -3,9 +3,10 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEER := .venv-peer
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test conformance check bench bench-quick bench-startup format clean
+.PHONY: help venv demo test conformance check bench bench-quick bench-startup bench-peer format clean
 
 help:
 	@echo "make demo    set up, then run the example shop on every engine"
@@ -14,6 +15,7 @@ help:
 	@echo "make check   set up, then ruff, mypy --strict and import-linter"
 	@echo "make bench   set up, then count commands and measure times against pynenc's SQLite (docs/performance.md)"
 	@echo "make bench-quick    a little of everything, in a minute; make bench-startup: pytest's start alone"
+	@echo "make bench-peer     the same app with pynenc-mongo 0.3.0, on the same server"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make clean   remove the virtual environment and caches"
 
@@ -54,10 +56,19 @@ bench-quick: venv
 bench-startup: venv
 	@$(BIN)/python -m benchmarks start
 
+# both bring the package pynenc_mongo, so each has a virtual environment of its own
+bench-peer: venv $(PEER)/.ready
+	@$(BIN)/python -m benchmarks --json docs/performance/figures.json peer $(BENCH)
+
+$(PEER)/.ready:
+	@python3 -m venv $(PEER)
+	@$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check pynenc==0.4.0 pynenc-mongo==0.3.0
+	@touch $@
+
 format: venv
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEER) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

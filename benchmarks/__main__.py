@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import commands, components, endtoend, floor, growth, report, stores, testcost
+from benchmarks import commands, components, endtoend, floor, growth, peer, report, stores, testcost
 from benchmarks.stores import Store
 
 SECTIONS = ("commands", "components", "end_to_end", "floor", "growth", "test", "start")
+# needs what only `make bench-peer` installs
+PEER = "peer"
 
 
 class Size(NamedTuple):
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
     logging.disable(logging.CRITICAL)
     figures = _read(options.json)
     with stores.opened(options.urls) as opened:
-        for section, found in _measured(opened, QUICK if options.quick else FULL, options.sections):
+        for section, found in _measured(opened, options):
             # what took minutes is not lost with what comes after it
             figures |= {"machine": report.machine(), section: found}
             sys.stdout.write(f"\n{_tables(section, found)}\n")
@@ -82,10 +84,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--plots", type=Path, metavar="DIRECTORY", help="write times.png and growth.png there"
     )
     parser.add_argument(
-        "sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; all without"
+        "sections",
+        nargs="*",
+        metavar="section",
+        help=f"of {', '.join(SECTIONS)}, which are all without any, and {PEER}",
     )
     options = parser.parse_args(arguments)
-    if unknown := set(options.sections) - set(SECTIONS):
+    if unknown := set(options.sections) - {*SECTIONS, PEER}:
         parser.error(f"there is no section {', '.join(sorted(unknown))}")
     options.sections = options.sections or SECTIONS
     measured = {*_read(options.json), *options.sections}
@@ -94,7 +99,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _measured(opened: Sequence[Store], size: Size, sections: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def _measured(opened: Sequence[Store], options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
+    size = QUICK if options.quick else FULL
     steps: dict[str, Callable[[], Any]] = {
         "commands": lambda: commands.measure(opened) | testcost.commands(opened),
         "components": lambda: report.summary(components.measure(opened, size.scale, size.repetitions)),
@@ -103,8 +109,9 @@ def _measured(opened: Sequence[Store], size: Size, sections: Sequence[str]) -> I
         "growth": lambda: report.summary(growth.measure(opened, size.growth, size.quick_repetitions)),
         "test": lambda: report.summary(testcost.measure(opened, size.quick_repetitions)),
         "start": lambda: report.summary({"pytest": testcost.measure_start(size.quick_repetitions)}),
+        PEER: lambda: report.summary(peer.section(options.quick, options.urls), peer.OURS),
     }
-    for section in sections:
+    for section in options.sections:
         yield section, steps[section]()
 
 

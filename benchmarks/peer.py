@@ -26,7 +26,9 @@ _SCRIPT = Path(__file__).parent / "plain" / "run.py"
 _SECONDS = 600.0
 
 
-def measure(kinds: Sequence[tuple[str, int]], repetitions: int, url: str = EMBEDDED_URL) -> dict[str, Samples]:
+def measure(
+    kinds: Sequence[tuple[str, int]], repetitions: int, url: str = EMBEDDED_URL
+) -> dict[str, Samples]:
     """Return seconds by runner and distribution; `kinds` are runners and how many tasks each gets."""
     if not PEER_PYTHON.exists():
         raise SystemExit("the peer is not installed: make bench-peer")
@@ -40,6 +42,12 @@ def measure(kinds: Sequence[tuple[str, int]], repetitions: int, url: str = EMBED
     return samples
 
 
+def section(quick: bool, urls: Sequence[str]) -> dict[str, Samples]:
+    """Measure on a server of the user's if one is named, else on `embedded://`."""
+    kinds = (("ThreadRunner", 10),) if quick else (("ThreadRunner", 200), ("PersistentProcessRunner", 200))
+    return measure(kinds, 1 if quick else 3, next(iter(urls), EMBEDDED_URL))
+
+
 def _timed(python: str, url: str, kind: str, tasks: int) -> float:
     base, _, options = url.partition("?")
     database = f"pynenc_bench_{uuid.uuid4().hex[:8]}"
@@ -51,7 +59,13 @@ def _timed(python: str, url: str, kind: str, tasks: int) -> float:
     with tempfile.TemporaryDirectory(prefix="bench-peer-") as elsewhere:
         command = [python, str(_SCRIPT), str(tasks)]
         done = subprocess.run(
-            command, cwd=elsewhere, env=environment, timeout=_SECONDS, capture_output=True, text=True, check=False
+            command,
+            cwd=elsewhere,
+            env=environment,
+            timeout=_SECONDS,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if done.returncode:
         raise RuntimeError(f"{python} {_SCRIPT.name} failed: {done.stderr[-2000:]}")

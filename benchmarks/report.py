@@ -24,7 +24,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def summary(samples: Mapping[str, Samples]) -> dict[str, Any]:
+def summary(samples: Mapping[str, Samples], baseline: str = BASELINE) -> dict[str, Any]:
     """Return the medians in seconds, their ratios to the baseline, and how often each was measured."""
     found: dict[str, Any] = {}
     for name, by_store in samples.items():
@@ -33,11 +33,11 @@ def summary(samples: Mapping[str, Samples]) -> dict[str, Any]:
             "seconds": {store: round(taken, 6) for store, taken in times.items()},
             "repetitions": max(map(len, by_store.values())),
         }
-        if BASELINE in times:
+        if baseline in times:
             found[name]["ratios"] = {
                 store: round(ratio, 2)
-                for store, ratio in ratios(times, BASELINE).items()
-                if store != BASELINE
+                for store, ratio in ratios(times, baseline).items()
+                if store != baseline
             }
     return found
 

@@ -60,11 +60,14 @@ def pynenc_mongo_client(pynenc_mongo_url: str) -> "PortableClient":
 
 
 @pytest.fixture
-def pynenc_mongo_db(pynenc_mongo_url: str, pynenc_mongo_database: str) -> Generator["PortableDatabase"]:
+def pynenc_mongo_db(
+    request: pytest.FixtureRequest, pynenc_mongo_url: str, pynenc_mongo_database: str
+) -> Generator["PortableDatabase"]:
     """The test database, for assertions and for seeding; emptied after the test."""
     from pytest_pynenc_mongo import databases
 
     yield databases.open_database(pynenc_mongo_url, pynenc_mongo_database)
+    report.keep_database(request, pynenc_mongo_url, pynenc_mongo_database)
     databases.purge(pynenc_mongo_url, pynenc_mongo_database)
 
 

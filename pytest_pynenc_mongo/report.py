@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _NOTES: pytest.StashKey[list[str]] = pytest.StashKey()
 _FAILED: pytest.StashKey[bool] = pytest.StashKey()
+_KEPT: pytest.StashKey[bool] = pytest.StashKey()
 _DATABASE: pytest.StashKey[str] = pytest.StashKey()
 _NO_SERVER: pytest.StashKey[tuple[str, str]] = pytest.StashKey()
 _WORKER_OUTPUT = "pynenc_mongo_notes"
@@ -29,11 +30,17 @@ def remember_outcome(item: pytest.Item, outcome: pytest.TestReport) -> None:
 
 
 def keep_database(request: pytest.FixtureRequest, url: str, name: str) -> None:
-    """Keep a copy of the test database if the test, by its outcome, shall have one."""
+    """Keep a copy of the test database if the test, by its outcome, shall have one.
+
+    Of the fixtures that empty the database the one that ends first keeps it; then it is as the test left it.
+    """
     from pynenc_mongo.conf.address import mask_url
     from pytest_pynenc_mongo import databases
 
     item = request.node
+    if item.stash.get(_KEPT, False):
+        return
+    item.stash[_KEPT] = True
     wish = marker.of(item).keep or request.config.stash[options.KEY].keep
     if wish == "never" or (wish == "failed" and not item.stash.get(_FAILED, False)):
         return
@@ -90,13 +97,19 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> str | None:
     if not any("pynenc_mongo_url" in getattr(item, "fixturenames", ()) for item in items):
         return None
     chosen = config.stash[options.KEY]
+    where = f"{_described(chosen)}, from {chosen.url_source}"
+    if any(_brings_a_server(item) for item in items):
+        where = "the server of the fixture pynenc_mongo_url"
     database = database_name(config)
     if worker := getattr(config, "workerinput", None):
         database = f"{database.removesuffix(str(worker['workerid']))}*"
-    return (
-        f"pynenc-mongo: {_described(chosen)}, from {chosen.url_source}; database {database}; "
-        f"keep={chosen.keep}"
-    )
+    return f"pynenc-mongo: {where}; database {database}; keep={chosen.keep}"
+
+
+def _brings_a_server(item: pytest.Item) -> bool:
+    """Whether a test has a fixture `pynenc_mongo_url` that is not the plugin's."""
+    defined = getattr(item, "_fixtureinfo").name2fixturedefs.get("pynenc_mongo_url", ())  # noqa: B009
+    return bool(defined) and not defined[-1].func.__module__.startswith(__package__ or "")
 
 
 def _described(chosen: options.Options) -> str:

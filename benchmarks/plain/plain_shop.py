@@ -4,10 +4,13 @@ pynenc-mongo 0.3.0 was written for pynenc 0.3 and does not work with 0.4, whose 
 queues. The patch below takes what 0.4 passes and leaves it at that: no command more or less.
 """
 
+# ruff: noqa: INP001 - no package of ours: the peer's Python runs it
+
 import os
 from typing import Any
 
 from pynenc import PynencBuilder
+
 from pynenc_mongo.broker.mongo_broker import MongoBroker
 from pynenc_mongo.orchestrator.mongo_orchestrator import MongoOrchestrator
 
@@ -15,16 +18,21 @@ if MongoBroker.__abstractmethods__:
     broker: Any = MongoBroker
     orchestrator: Any = MongoOrchestrator
     route, route_batch = broker.route_invocation, broker.route_invocations
-    pop, count, beat = broker.retrieve_invocation, broker.count_invocations, orchestrator.register_runner_heartbeats
+    pop, count = broker.retrieve_invocation, broker.count_invocations
+    beat = orchestrator.register_runner_heartbeats
     del broker.route_invocation, broker.route_invocations
-    broker._route_invocation = lambda self, invocation_id, *_: route(self, invocation_id)
-    broker._route_invocations = lambda self, invocation_ids, *_: route_batch(self, invocation_ids)
-    broker.retrieve_invocation = lambda self, *_: pop(self)
-    broker.count_invocations = lambda self, *_: count(self)
-    orchestrator.register_runner_heartbeats = lambda self, runner_ids, can_run_atomic_service=False, **_: beat(
-        self, runner_ids, can_run_atomic_service
+    patch = {
+        "_route_invocation": lambda self, invocation_id, *_: route(self, invocation_id),
+        "_route_invocations": lambda self, invocation_ids, *_: route_batch(self, invocation_ids),
+        "retrieve_invocation": lambda self, *_: pop(self),
+        "count_invocations": lambda self, *_: count(self),
+        "__abstractmethods__": frozenset(),
+    }
+    for name, value in patch.items():
+        setattr(broker, name, value)
+    orchestrator.register_runner_heartbeats = lambda self, ids, can_run_atomic_service=False, **_: beat(
+        self, ids, can_run_atomic_service
     )
-    broker.__abstractmethods__ = frozenset()
 
 PAUSE_SECONDS = 0.01
 

@@ -3,6 +3,8 @@
 Run by whichever Python has the distribution that is measured, from any other folder than this project's.
 """
 
+# ruff: noqa: INP001 - no package of ours: the peer's Python runs it
+
 import faulthandler
 import logging
 import sys

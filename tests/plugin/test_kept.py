@@ -70,3 +70,35 @@ def test_nothing_is_promised_of_a_store_that_ends_with_the_run(
     result = run(pytester, KEEP, "-k", "fails", *arguments)
     assert not re.search(r"kept \w+", output(result))
     assert "mongosh" not in output(result)
+
+
+@pytest.mark.slow
+def test_a_kept_database_is_as_the_test_left_it_whichever_fixture_ends_first(
+    pytester: pytest.Pytester, embedded_url: str
+) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(
+        """
+        from shop.app import add
+
+        def test_app_first(pynenc_app, pynenc_mongo_db):
+            add(1, 2)
+
+        def test_database_first(pynenc_mongo_db, pynenc_app):
+            add(1, 2)
+
+        def test_database_only(pynenc_mongo_db):
+            pynenc_mongo_db["notes"].insert_one({"_id": 1})
+        """
+    )
+    with MongoClient[dict[str, Any]](embedded_url) as client:
+        before = set(client.list_database_names())
+        run(pytester, f"--pynenc-mongo-url={embedded_url}", "--pynenc-mongo-keep=always").assert_outcomes(
+            passed=3
+        )
+        kept = sorted(set(client.list_database_names()) - before)
+        stored = [set(client[name].list_collection_names()) for name in kept]
+        for name in kept:
+            client.drop_database(name)
+    assert ["shop.broker_messages" in names for names in stored] == [True, True, False]
+    assert stored[2] == {"notes", "pynenc_test_owner"}
