@@ -1,6 +1,7 @@
 """Runs of pytest inside a test, in a process of their own, as a user starts them."""
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -148,7 +149,12 @@ def start(pytester: pytest.Pytester, *arguments: str, **environment: str) -> Any
         for name, value in environment.items():
             patch.setenv(name, value)
         command = [sys.executable, "-m", "pytest", f"--basetemp={pytester.path}/base", *ARGUMENTS, *arguments]
-        return pytester.popen(command, stdout=log, stderr=log, start_new_session=True)
+        # whatever ignores Ctrl-C (a shell's background job does) has children that ignore it, too
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return pytester.popen(command, stdout=log, stderr=log, start_new_session=True)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def _dedented(source: str) -> str:
