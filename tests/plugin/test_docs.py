@@ -172,6 +172,13 @@ def test_the_page_about_keeping_shows_the_name_of_its_copy(
     assert (len(kept[2]), kept[3]) == (len(shown[1]), shown[2])
 
 
+def test_the_readme_begins_with_a_short_test() -> None:
+    first = next(blocks_of(PAGES[0])).text
+    lines = [line for line in first.splitlines() if line]
+    assert len(lines) <= 10
+    assert "def test_" in first
+
+
 def test_every_page_with_tests_is_run() -> None:
     assert {name_of(page): len(projects_of(page)) for page in PAGES if projects_of(page)} == {
         name: len(passed) for name, passed in PASSED.items()

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -18,6 +17,7 @@ from pynenc_mongo.errors import MongoUnreachableError
 from pynenc_mongo.storage import client, serving
 from pynenc_mongo.storage.mock import MockClient
 from pynenc_mongo.storage.portable import PortableCollection
+from tests.plugin.helpers import wait_until
 from tests.unit.helpers import AT_ONCE_SECONDS, collection_at, documents_in, in_threads, raised
 
 
@@ -97,20 +97,13 @@ class Call:
         return self._outcome
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + AT_ONCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.001)
-
-
 def asked_and_not_answered(owner: Owner, things: PortableCollection[Any]) -> Call:
     """Return a call that the owner has received and cannot answer."""
     things.insert_one({"_id": "1"})
     (idle,) = store_of(things)._idle
     owner.tell("hold")
     call = Call(lambda: things.find_one({"_id": "1"}))
-    wait_until(lambda: idle not in store_of(things)._idle)
+    wait_until(lambda: idle not in store_of(things)._idle, AT_ONCE_SECONDS, "the call")
     assert call.is_under_way
     return call
 
@@ -216,7 +209,7 @@ def test_a_closed_owner_leaves_no_thread_and_no_listening_port() -> None:
     MockClient(visitor).list_database_names()
     served.close()
     visitor.close()
-    wait_until(lambda: set(threading.enumerate()) <= before)
+    wait_until(lambda: set(threading.enumerate()) <= before, AT_ONCE_SECONDS, "the end of all threads")
     assert_gone(raised(MongoUnreachableError, lambda: list_databases(served.url)))
 
 
