@@ -72,19 +72,18 @@ def purge(url: str, name: str) -> None:
     """
     database = open_database(url, name)
     for collection in _in_use(database):
-        if collection != OWNER_COLLECTION:
-            database[collection].delete_many({})
+        database[collection].delete_many({})
 
 
-def _in_use(database: Any) -> list[str]:
-    """Return the names of the collections that hold documents."""
+def _in_use(database: Any) -> set[str]:
+    """Return the names of the collections that hold documents, but for the owner's."""
     from pynenc_mongo.storage.mock import MockDatabase
 
     if isinstance(database, MockDatabase):
-        return database.collections_in_use()
-    names = sorted(database.list_collection_names())
+        return {*database.collections_in_use()} - {OWNER_COLLECTION}
+    names = sorted({*database.list_collection_names()} - {OWNER_COLLECTION})
     groups = (names[place : place + _UNION_LENGTH] for place in range(0, len(names), _UNION_LENGTH))
-    return [found["_id"] for group in groups for found in _first_of_each(database, group)]
+    return {found["_id"] for group in groups for found in _first_of_each(database, group)}
 
 
 def _first_of_each(database: Any, names: Sequence[str]) -> Iterable[dict[str, Any]]:
@@ -106,10 +105,8 @@ def keep(url: str, name: str, copy_name: str, test: str) -> None:
     """Copy a test database as a test left it; the copy outlives the run."""
     source, copy = open_database(url, name), open_database(url, copy_name)
     sign(copy, kept=True, test=test)
-    for collection in source.list_collection_names():
-        documents = list(source[collection].find({}))
-        if documents and collection != OWNER_COLLECTION:
-            copy[collection].insert_many(documents)
+    for collection in _in_use(source):
+        copy[collection].insert_many(source[collection].find({}))
 
 
 def sweep(url: str, prefix: str, *, kept_too: bool) -> list[str]:

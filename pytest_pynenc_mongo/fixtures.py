@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,7 @@ def pynenc_mongo_engine(request: pytest.FixtureRequest) -> Generator["Engine"]:
     from pytest_pynenc_mongo import engines
 
     with _plainly(), ExitStack() as stack:
-        with _failing_once(request):
+        with _plainly(partial(report.no_server, request)):
             engine = stack.enter_context(engines.running(request.config.stash[options.KEY]))
         yield engine
 
@@ -44,7 +45,7 @@ def pynenc_mongo_database(request: pytest.FixtureRequest, pynenc_mongo_url: str)
     chosen = request.config.stash[options.KEY]
     name = report.database_name(request.config)
     with _plainly(), ExitStack() as stack:
-        with _failing_once(request):
+        with _plainly(partial(report.no_server, request)):
             for swept in databases.sweep(pynenc_mongo_url, chosen.db_prefix, kept_too=chosen.sweep):
                 report.note(request.config, f"dropped {swept}, whose run has ended")
             stack.enter_context(databases.temporary(pynenc_mongo_url, name))
@@ -211,22 +212,19 @@ def pynenc_wait(request: pytest.FixtureRequest, pynenc_app: "Pynenc") -> "Wait":
     return waiting.Wait(pynenc_app, request.config.stash[options.KEY].runner_timeout_seconds)
 
 
+def _failure(message: str) -> BaseException:
+    return pytest.fail.Exception(message, pytrace=False)
+
+
 @contextmanager
-def _plainly() -> Generator[None]:
-    """Show what we have to say without our traceback: the message names the thing and the remedy."""
+def _plainly(ending: Callable[[str], BaseException] = _failure) -> Generator[None]:
+    """Show what we have to say without our traceback: the message names the thing and the remedy.
+
+    :param ending: returns what ends the test, given that message
+    """
     from pynenc_mongo.errors import PynencMongoError
 
     try:
         yield
     except (PynencMongoTestError, PynencMongoError) as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
-
-
-@contextmanager
-def _failing_once(request: pytest.FixtureRequest) -> Generator[None]:
-    """Say plainly that there is no server, to the first test that needs it."""
-    try:
-        with _plainly():
-            yield
-    except pytest.fail.Exception as error:
-        raise report.no_server(request, str(error)) from None
+        raise ending(str(error)) from None
