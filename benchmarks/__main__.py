@@ -109,7 +109,8 @@ def _measured(opened: Sequence[Store], options: argparse.Namespace) -> Iterator[
         "growth": lambda: report.summary(growth.measure(opened, size.growth, size.quick_repetitions)),
         "test": lambda: report.summary(testcost.measure(opened, size.quick_repetitions)),
         "start": lambda: report.summary({"pytest": testcost.measure_start(size.quick_repetitions)}),
-        PEER: lambda: report.summary(peer.section(options.quick, options.urls), peer.OURS),
+        # the last one is the user's, or else embedded://
+        PEER: lambda: report.summary(peer.measure(opened[-1], size.runners, size.repetitions), peer.OURS),
     }
     for section in options.sections:
         yield section, steps[section]()
