@@ -27,11 +27,14 @@ class AtomicServices:
     def start(self, run: AtomicServiceRun, started_at: datetime | None, reason: str) -> bool:
         """Begin a run unless one is running; return whether this run may work.
 
-        A run that may not is recorded as blocked, with the run that blocks it.
+        A run that may not is recorded as blocked, with the run that blocks it. Without `started_at` a run
+        begins when it is admitted: another one may have ended while it asked.
         """
         executions = self._collections.indexed(EXECUTIONS)
         run.started_at = started_at or datetime.now(UTC)
         if insert_missing(executions, encode_execution(_execution(run, None, _RUNNING, reason))):
+            if started_at is None:
+                self._begin_now(run)
             return True
         # taken: by another running one, or by this run itself, which a repeated start finds again
         own = executions.find_one({"_id": run.atomic_service_id.atomic_service_run_id})
@@ -116,6 +119,13 @@ class AtomicServices:
             keys = [document["_id"] for document in surplus]
             deleted += executions.delete_many({"_id": {"$in": keys}}).deleted_count if keys else 0
         return deleted
+
+    def _begin_now(self, run: AtomicServiceRun) -> None:
+        run.started_at = datetime.now(UTC)
+        own = {"_id": run.atomic_service_id.atomic_service_run_id}
+        self._collections.existing(EXECUTIONS).update_one(
+            own, {"$set": {"started_at": to_micros(run.started_at)}}
+        )
 
     def _who_runs(self) -> str:
         prior = next(iter(self.running()), None)

@@ -1,10 +1,14 @@
-"""Runs of the atomic service when runners die."""
+"""Runs of the atomic service: when runners die, and when one begins as another ends."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from pynenc import Pynenc
 from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus, AtomicServiceRun
+
+from pynenc_mongo.orchestrator import services
+from pynenc_mongo.storage.verbs import insert_missing
 
 LONG_AGO = timedelta(days=1)
 
@@ -42,3 +46,33 @@ def test_a_long_run_of_a_living_runner_goes_on(mongo_app: Pynenc, killed: Atomic
 def test_a_young_run_goes_on_without_a_sign_of_life(mongo_app: Pynenc) -> None:
     assert starts(mongo_app, "quiet")
     assert [starts(mongo_app) for _ in range(3)] == [False] * 3
+
+
+def test_a_run_begins_after_the_one_that_ended_while_it_asked(
+    mongo_app: Pynenc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (AtomicServiceRun(runner_id=name) for name in ("first", "second"))
+    ends: list[datetime] = []
+
+    def insert_late(*arguments: Any) -> bool:
+        ends.append(datetime.now(UTC))
+        completed = AtomicServiceExecutionStatus.COMPLETED
+        mongo_app.orchestrator.finalize_atomic_service_execution(first, ends[-1], completed)
+        return insert_missing(*arguments)
+
+    assert mongo_app.orchestrator.record_atomic_service_execution_start(first, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "insert_missing", insert_late)
+        assert mongo_app.orchestrator.record_atomic_service_execution_start(second, None)
+    (running,) = mongo_app.orchestrator.get_active_atomic_service_executions()
+    assert second.started_at is not None
+    assert running.start_time == second.started_at
+    assert second.started_at > ends[0]
+
+
+def test_a_run_that_says_when_it_began_is_believed(mongo_app: Pynenc) -> None:
+    began = datetime.now(UTC) - timedelta(seconds=5)
+    run = AtomicServiceRun(runner_id="runner")
+    assert mongo_app.orchestrator.record_atomic_service_execution_start(run, began)
+    (running,) = mongo_app.orchestrator.get_active_atomic_service_executions()
+    assert running.start_time == run.started_at == began
