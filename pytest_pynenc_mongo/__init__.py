@@ -1,1 +1,33 @@
-"""A pytest plugin that tests Pynenc tasks across processes, on MongoDB."""
+"""A pytest plugin that tests Pynenc tasks across processes, on MongoDB.
+
+What tests annotate with and what they catch: `def test_tea(pynenc_worker: Worker) -> None`. Imported when asked
+for, so that a run which uses none of our fixtures pays for none of it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_pynenc_mongo.databases import TestDatabase, TestServer
+    from pytest_pynenc_mongo.engines import Engine
+    from pytest_pynenc_mongo.errors import PynencMongoTestError, RunnerError
+    from pytest_pynenc_mongo.waiting import Wait
+    from pytest_pynenc_mongo.workers import Worker
+
+__all__ = ["Engine", "PynencMongoTestError", "RunnerError", "TestDatabase", "TestServer", "Wait", "Worker"]
+
+_MODULES = {
+    "Engine": "engines",
+    "PynencMongoTestError": "errors",
+    "RunnerError": "errors",
+    "TestDatabase": "databases",
+    "TestServer": "databases",
+    "Wait": "waiting",
+    "Worker": "workers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -8,11 +8,30 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_pynenc_mongo.errors import AppPathError
-from pytest_pynenc_mongo.options import APP_INI
+from pytest_pynenc_mongo.options import APP_INI, KEY
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
+
+
+def check(session: pytest.Session) -> None:
+    """Import the app that the ini names, if a test wants it: a wrong name ends the run before it begins.
+
+    Not in an xdist worker, which could only crash; there the fixture says the same.
+
+    :raises pytest.UsageError: naming the path, and why it leads to no app
+    """
+    app_path = session.config.stash[KEY].app_path
+    wanted = any("pynenc_app" in getattr(item, "fixturenames", ()) for item in session.items)
+    if not (app_path and wanted) or hasattr(session.config, "workerinput"):
+        return
+    try:
+        load(app_path)
+    except AppPathError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def find(test_module: ModuleType | None, app_path: str) -> "Pynenc":

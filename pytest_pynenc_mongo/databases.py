@@ -1,4 +1,4 @@
-"""The test database: its name, one per run and xdist worker; emptied after each test, dropped at the end.
+"""The test database: named per run and xdist worker, emptied after each test, dropped at the end.
 
 Each one holds a record of its owner. Nothing without one is ever dropped, whatever it is called.
 """
@@ -8,25 +8,154 @@ import re
 import socket
 import uuid
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from pytest_pynenc_mongo.options import KEY
 
 if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.database import Database
+
     from pynenc_mongo.conf.address import MongoAddress
-    from pynenc_mongo.storage.portable import PortableClient, PortableDatabase
 
 OWNER_COLLECTION = "pynenc_test_owner"
 _OWNER = {"_id": "owner"}
 _RUN_ID_LENGTH = 8
 # of a pipeline's 1,000 stages, that no server is asked for more than it likes
 _UNION_LENGTH = 200
+# what a server without $unionWith says: an unknown stage (MongoDB before 4.4), not supported, not implemented
+_NO_UNION_CODES = (40324, 304, 238)
 # of a process on another machine only the age tells anything
 _FOREIGN_OWNER_SECONDS = 24 * 3600
+_NAME = pytest.StashKey[str]()
 
 
-def name_of_run(prefix: str, xdist: Mapping[str, Any] | None = None) -> str:
+@dataclass(frozen=True, repr=False)
+class TestServer:
+    """A MongoDB that lends databases to tests, and drops what dead runs left there.
+
+    `url` may hold a password: print `masked_url`.
+    """
+
+    __test__ = False  # not a test class, whatever pytest makes of its name
+
+    url: str
+
+    @property
+    def masked_url(self) -> str:
+        from pynenc_mongo.conf.address import mask_url
+
+        return mask_url(self.url)
+
+    @property
+    def client(self) -> "MongoClient[dict[str, Any]]":
+        """This process's client; pynenc's components of this process use the same one."""
+        from pynenc_mongo.storage import client
+
+        return cast("MongoClient[dict[str, Any]]", client.client_at(self.address("admin")))
+
+    def address(self, name: str) -> "MongoAddress":
+        """Return where the database `name` is, in the terms of the backends."""
+        from pynenc_mongo.conf.address import MongoAddress
+
+        return MongoAddress(self.url, name, "fixture pynenc_mongo_url")
+
+    @contextmanager
+    def lend(self, name: str) -> Generator["TestDatabase"]:
+        """Lend a database, signed; afterwards drop it and close our clients of this server."""
+        database = TestDatabase(self, name)
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            database.sign()
+            undo.callback(lambda: self.client.drop_database(name))
+            yield database
+
+    def sweep(self, prefix: str, *, kept_too: bool) -> list[str]:
+        """Drop the databases that dead runs left; return their names."""
+        swept = []
+        for name in self.client.list_database_names():
+            if not name.startswith(f"{prefix}_"):
+                continue
+            owner = self.client[name][OWNER_COLLECTION].find_one(_OWNER)
+            if owner and not _is_alive(owner) and (kept_too or not owner.get("kept")):
+                self.client.drop_database(name)
+                swept.append(name)
+        return swept
+
+    def close(self) -> None:
+        """Close this process's clients of this server: one of a server that is gone waits for it."""
+        from pynenc_mongo.storage import client
+
+        client.close_server(self.url)
+
+    def __repr__(self) -> str:
+        return f"TestServer({self.masked_url!r})"
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """A database on a server, by name: the one that the tests of a run and xdist worker use."""
+
+    __test__ = False
+
+    server: TestServer
+    name: str
+
+    @property
+    def url(self) -> str:
+        """The URL of its server; it may hold a password."""
+        return self.server.url
+
+    @property
+    def handle(self) -> "Database[dict[str, Any]]":
+        """The database itself, pymongo's."""
+        return self.server.client[self.name]
+
+    def sign(self, **more: Any) -> None:
+        """Write into it whose it is: this process's."""
+        owner = {
+            **_OWNER,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": _start_of(os.getpid()),
+            "at": time(),
+            **more,
+        }
+        self.handle[OWNER_COLLECTION].replace_one(_OWNER, owner, upsert=True)
+
+    def purge(self) -> None:
+        """Delete every document but its owner's; collections and their indexes stay.
+
+        Two commands, and one more for each collection that holds any: each test with a new app leaves
+        collections behind that no test will use again.
+        """
+        database = self.handle
+        for collection in _in_use(database):
+            database[collection].delete_many({})
+
+    def copy_to(self, name: str, test: str) -> "TestDatabase":
+        """Copy it as a test left it; the copy outlives the run."""
+        source, copy = self.handle, TestDatabase(self.server, name)
+        copy.sign(kept=True, test=test)
+        for collection in _in_use(source):
+            copy.handle[collection].insert_many(source[collection].find({}))
+        return copy
+
+
+def name_in(config: pytest.Config) -> str:
+    """Return the name of the database of this run and xdist worker."""
+    if _NAME not in config.stash:
+        config.stash[_NAME] = new_name(config.stash[KEY].db_prefix, getattr(config, "workerinput", None))
+    return config.stash[_NAME]
+
+
+def new_name(prefix: str, xdist: Mapping[str, Any] | None = None) -> str:
     """Return a database name that no other run, and no other worker of this run, has.
 
     :param xdist: what xdist told its worker, if this process is one; not the environment, which a run of
@@ -38,55 +167,21 @@ def name_of_run(prefix: str, xdist: Mapping[str, Any] | None = None) -> str:
     return "_".join((prefix, run, re.sub(r"\W", "-", str(told["workerid"]))))
 
 
-@contextmanager
-def temporary(url: str, name: str) -> Generator[str]:
-    """Lend a database of this run and worker, by name; afterwards drop it and close our clients."""
-    from pynenc_mongo.storage import client
-
-    database = open_database(url, name)
-    sign(database)
-    yield name
-    open_client(url).drop_database(name)
-    # a client of a server that is gone waits for it when it closes
-    client.close_server(url)
-
-
-def sign(database: "PortableDatabase", **more: Any) -> None:
-    """Write into a database whose it is: this process's."""
-    owner = {
-        **_OWNER,
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "started": _start_of(os.getpid()),
-        "at": time(),
-        **more,
-    }
-    database[OWNER_COLLECTION].replace_one(_OWNER, owner, upsert=True)
-
-
-def purge(url: str, name: str) -> None:
-    """Delete every document of a test database but its owner's; collections and their indexes stay.
-
-    One command for each collection that holds any, and two or three to find those: each test with a new
-    app leaves collections behind that no test will use again.
-    """
-    database = open_database(url, name)
-    for collection in _in_use(database):
-        database[collection].delete_many({})
-
-
-def _in_use(database: Any) -> set[str]:
+def _in_use(database: "Database[dict[str, Any]]") -> set[str]:
     """Return the names of the collections that hold documents, but for the owner's."""
-    from pynenc_mongo.storage.mock import MockDatabase
+    from pymongo.errors import OperationFailure
 
-    if isinstance(database, MockDatabase):
-        return {*database.collections_in_use()} - {OWNER_COLLECTION}
     names = sorted({*database.list_collection_names()} - {OWNER_COLLECTION})
     groups = (names[place : place + _UNION_LENGTH] for place in range(0, len(names), _UNION_LENGTH))
-    return {found["_id"] for group in groups for found in _first_of_each(database, group)}
+    try:
+        return {found["_id"] for group in groups for found in _first_of_each(database, group)}
+    except OperationFailure as error:
+        if error.code not in _NO_UNION_CODES:
+            raise
+    return {name for name in names if database[name].find_one({}, ["_id"])}
 
 
-def _first_of_each(database: Any, names: Sequence[str]) -> Iterable[dict[str, Any]]:
+def _first_of_each(database: "Database[dict[str, Any]]", names: Sequence[str]) -> Iterable[dict[str, Any]]:
     """Return, for each collection that holds documents, one that has its name for an `_id`.
 
     See https://www.mongodb.com/docs/manual/reference/operator/aggregation/unionWith/ (MongoDB 4.4).
@@ -95,51 +190,10 @@ def _first_of_each(database: Any, names: Sequence[str]) -> Iterable[dict[str, An
         {"$unionWith": {"coll": name, "pipeline": [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}]}}
         for name in names
     ]
-    found: Iterable[dict[str, Any]] = database[OWNER_COLLECTION].aggregate(
-        [{"$match": {"_id": None}}, *unions]
-    )
-    return found
+    return database[OWNER_COLLECTION].aggregate([{"$match": {"_id": None}}, *unions])
 
 
-def keep(url: str, name: str, copy_name: str, test: str) -> None:
-    """Copy a test database as a test left it; the copy outlives the run."""
-    source, copy = open_database(url, name), open_database(url, copy_name)
-    sign(copy, kept=True, test=test)
-    for collection in _in_use(source):
-        copy[collection].insert_many(source[collection].find({}))
-
-
-def sweep(url: str, prefix: str, *, kept_too: bool) -> list[str]:
-    """Drop the databases that dead runs left; return their names."""
-    client = open_client(url)
-    swept = []
-    for name in client.list_database_names():
-        owner = client[name][OWNER_COLLECTION].find_one(_OWNER) if name.startswith(f"{prefix}_") else None
-        if owner and not _is_alive(owner) and (kept_too or not owner.get("kept")):
-            client.drop_database(name)
-            swept.append(name)
-    return swept
-
-
-def open_client(url: str) -> "PortableClient":
-    from pynenc_mongo.storage import client
-
-    return client.client_at(_address(url, "admin"))
-
-
-def open_database(url: str, name: str) -> "PortableDatabase":
-    from pynenc_mongo.storage import client
-
-    return client.database_at(_address(url, name))
-
-
-def _address(url: str, name: str) -> "MongoAddress":
-    from pynenc_mongo.conf.address import MongoAddress
-
-    return MongoAddress(url, name, "fixture pynenc_mongo_url")
-
-
-def _is_alive(owner: dict[str, Any]) -> bool:
+def _is_alive(owner: Mapping[str, Any]) -> bool:
     if owner["host"] != socket.gethostname():
         return bool(time() - owner["at"] < _FOREIGN_OWNER_SECONDS)
     try:

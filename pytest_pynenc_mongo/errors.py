@@ -9,6 +9,10 @@ class EngineError(PynencMongoTestError):
     """No MongoDB for the tests: none answers, or what it needs is not installed."""
 
 
+class NotReadyError(PynencMongoTestError):
+    """A child process ended, or its time was over, before it said that it is ready."""
+
+
 class AppPathError(PynencMongoTestError):
     """The app that the tests are for cannot be found."""
 

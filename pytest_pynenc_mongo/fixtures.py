@@ -7,14 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pynenc_mongo import marker, options, report
+from pytest_pynenc_mongo import (
+    apps,
+    databases,
+    engines,
+    marker,
+    no_server,
+    options,
+    report,
+    retention,
+)
 from pytest_pynenc_mongo.errors import PynencMongoTestError
 
 if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.database import Database
     from pynenc import Pynenc
     from pynenc.runner.base_runner import BaseRunner
 
-    from pynenc_mongo.storage.portable import PortableClient, PortableDatabase
+    from pytest_pynenc_mongo.databases import TestDatabase
     from pytest_pynenc_mongo.engines import Engine
     from pytest_pynenc_mongo.waiting import Wait
     from pytest_pynenc_mongo.workers import Worker
@@ -22,12 +33,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def pynenc_mongo_engine(request: pytest.FixtureRequest) -> Generator["Engine"]:
-    """The MongoDB of this run: `.name`, `.url`, `.masked_url`, `.supports_processes`, `.version`."""
-    from pytest_pynenc_mongo import engines
-
+    """The MongoDB of this run: `.name`, `.url`, `.masked_url`, `.url_source`, `.version`."""
     with _plainly(), ExitStack() as stack:
-        with _plainly(partial(report.no_server, request)):
+        with _plainly(partial(no_server.failure, request)):
             engine = stack.enter_context(engines.running(request.config.stash[options.KEY]))
+        request.config.stash[engines.KEY] = engine
         yield engine
 
 
@@ -38,38 +48,36 @@ def pynenc_mongo_url(pynenc_mongo_engine: "Engine") -> str:
 
 
 @pytest.fixture(scope="session")
-def pynenc_mongo_database(request: pytest.FixtureRequest, pynenc_mongo_url: str) -> Generator[str]:
-    """The name of a database of this run and xdist worker, dropped at the end."""
-    from pytest_pynenc_mongo import databases
-
+def pynenc_mongo_database(request: pytest.FixtureRequest, pynenc_mongo_url: str) -> Generator["TestDatabase"]:
+    """The database of this run and xdist worker, `.name` and `.url`; dropped at the end."""
     chosen = request.config.stash[options.KEY]
-    name = report.database_name(request.config)
+    server = databases.TestServer(pynenc_mongo_url)
     with _plainly(), ExitStack() as stack:
-        with _plainly(partial(report.no_server, request)):
-            for swept in databases.sweep(pynenc_mongo_url, chosen.db_prefix, kept_too=chosen.sweep):
+        with _plainly(partial(no_server.failure, request)):
+            for swept in server.sweep(chosen.db_prefix, kept_too=chosen.sweep):
                 report.note(request.config, f"dropped {swept}, whose run has ended")
-            stack.enter_context(databases.temporary(pynenc_mongo_url, name))
-        yield name
+            database = stack.enter_context(server.lend(databases.name_in(request.config)))
+        yield database
 
 
 @pytest.fixture(scope="session")
-def pynenc_mongo_client(pynenc_mongo_url: str) -> "PortableClient":
-    """A client of the server: pymongo's, or one that looks like it on mongomock."""
-    from pytest_pynenc_mongo import databases
-
-    return databases.open_client(pynenc_mongo_url)
+def pynenc_mongo_client(pynenc_mongo_url: str) -> Generator["MongoClient[dict[str, Any]]"]:
+    """A client of the server, pymongo's."""
+    server = databases.TestServer(pynenc_mongo_url)
+    with _plainly():
+        yield server.client
+        server.close()
 
 
 @pytest.fixture
 def pynenc_mongo_db(
-    request: pytest.FixtureRequest, pynenc_mongo_url: str, pynenc_mongo_database: str
-) -> Generator["PortableDatabase"]:
-    """The test database, for assertions and for seeding; emptied after the test."""
-    from pytest_pynenc_mongo import databases
-
-    yield databases.open_database(pynenc_mongo_url, pynenc_mongo_database)
-    report.keep_database(request, pynenc_mongo_url, pynenc_mongo_database)
-    databases.purge(pynenc_mongo_url, pynenc_mongo_database)
+    request: pytest.FixtureRequest, pynenc_mongo_database: "TestDatabase"
+) -> Generator["Database[dict[str, Any]]"]:
+    """The test database as pymongo has it, for assertions and for seeding; emptied after the test."""
+    with _plainly():
+        yield pynenc_mongo_database.handle
+        retention.keep_if_wished(request.node, pynenc_mongo_database)
+        pynenc_mongo_database.purge()
 
 
 @pytest.fixture
@@ -87,32 +95,29 @@ def pynenc_app_config() -> Mapping[str, Any]:
 @pytest.fixture
 def pynenc_use_app(
     request: pytest.FixtureRequest,
-    pynenc_mongo_url: str,
-    pynenc_mongo_database: str,
+    pynenc_mongo_database: "TestDatabase",
+    pynenc_mongo_db: object,  # noqa: ARG001 - it empties the database, after the apps are back
     pynenc_app_config: Mapping[str, Any],
 ) -> Generator[Callable[..., AbstractContextManager["Pynenc"]]]:
     """A context manager that puts any app on the test database.
 
     `with pynenc_use_app(app, max_retries=3): ...`; keyword arguments are more `config_values`.
-    Afterwards the app is exactly as it was.
+    Afterwards the app is exactly as it was; then `pynenc_mongo_db` empties the database.
     """
-    from pytest_pynenc_mongo import databases, waiting, wiring
+    from pytest_pynenc_mongo import executors, wiring
 
     @contextmanager
     def use_app(app: "Pynenc", **more: Any) -> Generator["Pynenc"]:
         config = {**pynenc_app_config, **marker.of(request.node).config, **more}
-        settings = wiring.settings(pynenc_mongo_url, pynenc_mongo_database, config)
-        with wiring.rewired(app, settings):
+        with wiring.rewired(app, wiring.settings(pynenc_mongo_database, config)):
             try:
                 yield app
             finally:
-                waiting.forget(app)
+                executors.stop(app)
 
     with _plainly():
         marker.check_one(request.node)
         yield use_app
-        report.keep_database(request, pynenc_mongo_url, pynenc_mongo_database)
-        databases.purge(pynenc_mongo_url, pynenc_mongo_database)
 
 
 @pytest.fixture
@@ -126,8 +131,6 @@ def pynenc_app(
     The one that the marker `pynenc_mongo(app=...)` names, else the one app in the test module, else the
     one that the ini `pynenc_app` names, else a new one.
     """
-    from pytest_pynenc_mongo import apps
-
     app_path = request.config.stash[options.KEY].app_path
     with _plainly():
         marked = marker.of(request.node).app
@@ -146,8 +149,6 @@ def pynenc_app_factory(
     pynenc_use_app: Callable[..., AbstractContextManager["Pynenc"]],
 ) -> Generator[Callable[..., "Pynenc"]]:
     """Makes new apps on the test database; called with config values, `app_id` among them."""
-    from pytest_pynenc_mongo import apps
-
     with _plainly(), ExitStack() as undo:
         yield lambda **config: undo.enter_context(
             pynenc_use_app(apps.new(config.pop("app_id", None)), **config)
@@ -157,14 +158,14 @@ def pynenc_app_factory(
 @pytest.fixture
 def pynenc_runner_factory(request: pytest.FixtureRequest) -> Generator[Callable[["Pynenc"], "BaseRunner"]]:
     """Runs the runner of an app in a thread of the test process: `pynenc_runner_factory(app)`."""
-    from pytest_pynenc_mongo import runners, waiting
+    from pytest_pynenc_mongo import executors, runners
 
     seconds = request.config.stash[options.KEY].runner_timeout_seconds
     with _plainly(), ExitStack() as undo:
 
         def start(app: "Pynenc") -> "BaseRunner":
-            undo.callback(waiting.forget, app)
-            return waiting.producers_of(app).ending.enter_context(runners.running_thread(app, seconds))
+            undo.callback(executors.stop, app)
+            return executors.of(app).ending.enter_context(runners.running_thread(app, seconds))
 
         yield start
 
@@ -183,15 +184,15 @@ def pynenc_worker_factory(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Callable[["Pynenc"], "Worker"]]:
     """Starts workers, each in an operating-system process of its own: `pynenc_worker_factory(app)`."""
-    from pytest_pynenc_mongo import waiting, workers
+    from pytest_pynenc_mongo import executors, workers
 
     seconds = request.config.stash[options.KEY].runner_timeout_seconds
     with _plainly(), ExitStack() as undo:
 
         def start(app: "Pynenc") -> "Worker":
             worker = workers.start_worker(app, tmp_path_factory.mktemp("pynenc-worker"), seconds)
-            undo.callback(waiting.forget, app)
-            waiting.producers_of(app).ending.callback(worker.stop)
+            undo.callback(executors.stop, app)
+            executors.of(app).ending.callback(worker.stop)
             return worker
 
         yield start

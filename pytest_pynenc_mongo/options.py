@@ -1,6 +1,5 @@
 """The options, read once: command line > environment > ini > default."""
 
-import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-SERVED = "served"  # no URL: a mongomock store of this process, served to others
+MONGOMOCK_URL = "mongomock://"
 EMBEDDED_URL = "embedded://"
 APP_INI = "pynenc_app"
 KEEP = ("never", "failed", "always")
@@ -20,7 +19,7 @@ _DATABASE_PREFIX_LIMIT_BYTES = 30  # the run and the worker need the rest of Mon
 class Options:
     """What the user asked for; `url_source` is the option that named the URL, for messages."""
 
-    url: str = SERVED
+    url: str = MONGOMOCK_URL
     url_source: str = "default"
     app_path: str = ""
     keep: str = "never"
@@ -113,29 +112,6 @@ def _first_given(setting: _Setting, config: pytest.Config) -> tuple[str | None, 
     return next(((text, source) for text, source in given if text), (None, "default"))
 
 
-def _parse_url(url: str) -> str:
-    if url.startswith(EMBEDDED_URL):
-        return _parse_embedded(url)
-    from pynenc_mongo.conf.address import check_database_name, database_in
-
-    if database := database_in(url):
-        check_database_name(database)
-    return url
-
-
-def _parse_embedded(url: str) -> str:
-    if url != EMBEDDED_URL:
-        from pynenc_mongo.conf.address import mask_url
-
-        raise ValueError(f"{mask_url(url)!r} names a place, but an embedded server has none: {EMBEDDED_URL}")
-    if importlib.util.find_spec("secantus") is None:
-        raise ValueError(
-            f"{EMBEDDED_URL} needs SecantusDB, which is not installed: "
-            "pip install 'pytest-pynenc-mongo[embedded]'"
-        )
-    return url
-
-
 def _parse_keep(text: str) -> str:
     if text not in KEEP:
         raise ValueError(f"{text!r} is none of {', '.join(KEEP)}")
@@ -176,10 +152,9 @@ _SETTINGS = (
         "url",
         "url",
         "URL",
-        _parse_url,
-        "MongoDB that the tests use: mongodb://..., mongodb+srv://..., embedded:// (SecantusDB in a child "
-        "process), or mongomock:// (in this process only). Default: a mongomock store that every process of "
-        "this machine shares.",
+        str,  # engines.check() knows what each engine's URL may say
+        "MongoDB that the tests use: mongodb://..., mongodb+srv://..., mongomock:// (mongomock in a child "
+        "process) or embedded:// (SecantusDB in a child process). Default: mongomock://.",
     ),
     _Setting(
         "keep",
@@ -226,23 +201,3 @@ def _check_app_path(app_path: str) -> None:
             f"ini {APP_INI}: {app_path!r} is not of the form package.module:attribute, "
             "for example shop.app:app"
         )
-
-
-def check_app(session: pytest.Session) -> None:
-    """Import the app that the ini names, if a test wants it: a wrong name ends the run before it begins.
-
-    Not in an xdist worker, which could only crash; there the fixture says the same.
-
-    :raises pytest.UsageError: naming the path, and why it leads to no app
-    """
-    app_path = session.config.stash[KEY].app_path
-    wanted = any("pynenc_app" in getattr(item, "fixturenames", ()) for item in session.items)
-    if not (app_path and wanted) or hasattr(session.config, "workerinput"):
-        return
-    from pytest_pynenc_mongo import apps
-    from pytest_pynenc_mongo.errors import AppPathError
-
-    try:
-        apps.load(app_path)
-    except AppPathError as error:
-        raise pytest.UsageError(str(error)) from None

@@ -5,45 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pynenc_mongo import marker, options, report
-from pytest_pynenc_mongo.fixtures import (
-    pynenc_app,
-    pynenc_app_config,
-    pynenc_app_factory,
-    pynenc_mongo_client,
-    pynenc_mongo_database,
-    pynenc_mongo_db,
-    pynenc_mongo_engine,
-    pynenc_mongo_seed,
-    pynenc_mongo_url,
-    pynenc_runner,
-    pynenc_runner_factory,
-    pynenc_use_app,
-    pynenc_wait,
-    pynenc_worker,
-    pynenc_worker_factory,
-)
+from pytest_pynenc_mongo import apps, engines, marker, no_server, options, report, retention
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-__all__ = [
-    "pynenc_app",
-    "pynenc_app_config",
-    "pynenc_app_factory",
-    "pynenc_mongo_client",
-    "pynenc_mongo_database",
-    "pynenc_mongo_db",
-    "pynenc_mongo_engine",
-    "pynenc_mongo_seed",
-    "pynenc_mongo_url",
-    "pynenc_runner",
-    "pynenc_runner_factory",
-    "pynenc_use_app",
-    "pynenc_wait",
-    "pynenc_worker",
-    "pynenc_worker_factory",
-]
+pytest_plugins = ["pytest_pynenc_mongo.fixtures"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[options.KEY] = options.read(config)
+    engines.check(config.stash[options.KEY])
     config.addinivalue_line("markers", marker.SIGNATURE)
 
 
@@ -60,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    options.check_app(session)
+    apps.check(session)
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str | None:
@@ -69,13 +37,13 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    report.skip_without_server(item)
+    no_server.skip(item)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     outcome = yield
-    report.remember_outcome(item, outcome)
+    retention.remember_outcome(item, outcome)
     return outcome
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_pynenc_mongo.errors import RunnerError
-from pytest_pynenc_mongo.waiting import watch
+from pytest_pynenc_mongo.executors import watch
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
@@ -91,12 +91,12 @@ class _RunnerThread:
                 "pynenc_worker for tasks that must be killed"
             )
         if self._failure is not None:
-            raise RunnerError(self.obituary()) from self._failure
+            raise RunnerError(self.how_it_ended()) from self._failure
 
-    def obituary(self) -> str:
+    def how_it_ended(self) -> str:
         return f"{self._name} failed: {self._failure}" if self._failure else f"{self._name} has stopped"
 
-    def last_words(self) -> str:
+    def last_output(self) -> str:
         """Nothing: what it logs is in pytest's own report."""
         return ""
 

@@ -3,10 +3,9 @@
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Protocol
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any
 
+from pytest_pynenc_mongo import executors
 from pytest_pynenc_mongo.errors import RunnerError
 
 if TYPE_CHECKING:
@@ -15,83 +14,6 @@ if TYPE_CHECKING:
     from pynenc.invocation.status import InvocationStatus
 
 _LOOK_EVERY_SECONDS = 0.01
-
-
-class Producer(Protocol):
-    """A runner or a worker that runs an app's tasks."""
-
-    @property
-    def is_alive(self) -> bool: ...
-
-    def obituary(self) -> str:
-        """How it ended, and what it last said."""
-        ...
-
-    def last_words(self) -> str:
-        """What it last said, for the failure of a task."""
-        ...
-
-
-class Producers:
-    """All who run the tasks of an app during a test."""
-
-    def __init__(self) -> None:
-        self._producers: list[Producer] = []
-        self.ending = ExitStack()  # stops them, before the app is put back
-
-    def add(self, producer: Producer) -> None:
-        self._producers.append(producer)
-
-    def check(self) -> None:
-        """Refuse to wait where nobody is left to wait for.
-
-        :raises RunnerError: if there were some and all have ended; says how the last one did
-        """
-        if self._producers and not any(producer.is_alive for producer in self._producers):
-            raise RunnerError(self._producers[-1].obituary())
-
-    def last_words(self) -> str:
-        return "\n".join(filter(None, (producer.last_words() for producer in self._producers)))
-
-
-_of_apps: "WeakKeyDictionary[Pynenc, Producers]" = WeakKeyDictionary()
-
-
-def producers_of(app: "Pynenc") -> Producers:
-    return _of_apps.setdefault(app, Producers())
-
-
-def watch(app: "Pynenc", producer: Producer) -> None:
-    """Have whoever waits for a result of `app` in this process look whether somebody is left to compute it.
-
-    pynenc's `invocation.result` waits for ever by itself.
-    """
-    producers = producers_of(app)
-    producers.add(producer)
-    runner = app.runner
-    wait = type(runner).waiting_for_results
-
-    def waiting_for_results(*arguments: Any, **options: Any) -> None:
-        producers.check()
-        wait(runner, *arguments, **options)
-
-    runner.waiting_for_results = waiting_for_results  # type: ignore[method-assign]
-    async_wait = type(runner).async_waiting_for_results
-
-    async def async_waiting_for_results(*arguments: Any, **options: Any) -> None:
-        producers.check()
-        await async_wait(runner, *arguments, **options)
-
-    runner.async_waiting_for_results = async_waiting_for_results  # type: ignore[method-assign]
-
-
-def forget(app: "Pynenc") -> None:
-    """Stop and forget who ran the tasks of `app`, before it is put back."""
-    if producers := _of_apps.get(app):
-        try:
-            producers.ending.close()
-        finally:
-            _of_apps.pop(app, None)
 
 
 class Wait:
@@ -114,8 +36,8 @@ class Wait:
         try:
             return invocation.result
         except Exception as error:
-            if words := producers_of(self._app).last_words():
-                error.add_note(words)
+            if output := executors.of(self._app).last_output():
+                error.add_note(output)
             raise
 
     def status(
@@ -158,14 +80,14 @@ class Wait:
         """
         seconds = self._timeout if timeout is None else timeout
         deadline = time.monotonic() + seconds
-        producers = producers_of(self._app)
+        who = executors.of(self._app)
         pause = threading.Event()
         while not happened():
             if time.monotonic() > deadline:
                 raise RunnerError(
-                    "\n".join(filter(None, (f"after {seconds:g} s {describe()}", producers.last_words())))
+                    "\n".join(filter(None, (f"after {seconds:g} s {describe()}", who.last_output())))
                 )
-            producers.check()
+            who.check()
             pause.wait(_LOOK_EVERY_SECONDS)
 
     def _unfinished(self, invocation: "BaseInvocation[Any, Any]") -> str:

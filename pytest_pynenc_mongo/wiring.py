@@ -13,6 +13,8 @@ from pytest_pynenc_mongo.errors import WiringError
 if TYPE_CHECKING:
     from pynenc import Pynenc
 
+    from pytest_pynenc_mongo.databases import TestDatabase
+
 # another address of the app's own would compete with the test database's
 _OWN_ADDRESS = {
     "mongo_host": "",
@@ -50,11 +52,11 @@ class Settings:
     values: Mapping[str, Any]
 
 
-def settings(url: str, database: str, more: Mapping[str, Any] | None = None) -> Settings:
+def settings(database: "TestDatabase", more: Mapping[str, Any] | None = None) -> Settings:
     """Return the settings that put an app on a test database; `more` are config values of the test's own."""
     from pynenc_mongo.builder import COMPONENTS
 
-    pinned = {**_OWN_ADDRESS, **COMPONENTS, "mongo_url": url, "mongo_db": database}
+    pinned = {**_OWN_ADDRESS, **COMPONENTS, "mongo_url": database.url, "mongo_db": database.name}
     return Settings(pinned, {**(more or {}), **pinned})
 
 

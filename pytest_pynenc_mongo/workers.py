@@ -1,16 +1,15 @@
 """Workers: runners in other operating-system processes."""
 
 import pickle
-import subprocess
 import sys
 from os import getpid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pynenc_mongo.children import Child, start_child
-from pytest_pynenc_mongo.errors import RunnerError
+from pytest_pynenc_mongo.errors import NotReadyError, RunnerError
+from pytest_pynenc_mongo.executors import watch
+from pytest_pynenc_mongo.processes import Child, start_child
 from pytest_pynenc_mongo.runners import runner_class_name
-from pytest_pynenc_mongo.waiting import watch
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
@@ -48,7 +47,7 @@ class Worker:
         self._is_meant_to_end = True
         if ended_by_itself:
             self._child.kill()
-            raise RunnerError(self.obituary())
+            raise RunnerError(self.how_it_ended())
         if not self._child.stop(self._stop_seconds):
             raise RunnerError(
                 f"worker {self.pid} did not stop within {self._stop_seconds:g} s and was killed; "
@@ -60,10 +59,10 @@ class Worker:
         self._is_meant_to_end = True
         self._child.kill()
 
-    def obituary(self) -> str:
+    def how_it_ended(self) -> str:
         return f"worker {self.pid} ended with exit code {self.exit_code}; {self._child.log_tail}"
 
-    def last_words(self) -> str:
+    def last_output(self) -> str:
         return f"worker {self.pid}: {self._child.log_tail}"
 
 
@@ -72,16 +71,15 @@ def start_worker(app: "Pynenc", directory: Path, seconds: float) -> Worker:
 
     :param directory: where its log is written
     :param seconds: how long it may take to start, and later to stop
-    :raises RunnerError: if it does not get there (with the tail of its log), or cannot reach the store
+    :raises RunnerError: if it does not get there ; with the tail of its log
     """
-    _refuse_unshared_store(app)
     specification = directory / "worker.pickle"
     specification.write_bytes(pickle.dumps(_specification(app)))
-    command = [sys.executable, "-m", "pytest_pynenc_mongo.worker", str(specification), str(getpid())]
+    command = [sys.executable, "-m", "pytest_pynenc_mongo.worker_main", str(specification), str(getpid())]
     child = start_child(command, directory / "worker.log")
     try:
         child.first_line(seconds)
-    except subprocess.SubprocessError as error:
+    except NotReadyError as error:
         child.kill()
         raise RunnerError(f"the worker for app {app.app_id!r} did not start: {error}") from None
     except BaseException:
@@ -90,15 +88,6 @@ def start_worker(app: "Pynenc", directory: Path, seconds: float) -> Worker:
     worker = Worker(child, seconds)
     watch(app, worker)
     return worker
-
-
-def _refuse_unshared_store(app: "Pynenc") -> None:
-    from pynenc_mongo.conf.config_mongo import ConfigMongo
-    from pynenc_mongo.storage.mock import REMEDY
-
-    address = ConfigMongo(app.config_values, app.config_filepath).address()
-    if not address.is_shared:
-        raise RunnerError(f"{address.masked} is a store of one process, and a worker is another: {REMEDY}")
 
 
 def _specification(app: "Pynenc") -> dict[str, object]:

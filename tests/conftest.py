@@ -9,9 +9,8 @@ import pytest
 from pynenc import Pynenc
 
 from pytest_pynenc_mongo import databases, engines, wiring
+from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from pytest_pynenc_mongo.options import EMBEDDED_URL, Options
-
-pytest_plugins = ["pytester"]
 
 ENGINES = ("process", "served", "embedded")
 
@@ -22,14 +21,6 @@ served = serve()
 print(served.url, flush=True)
 sys.stdin.read()
 """
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("conformance").addoption(
-        "--conformance",
-        choices=("process", "served", "embedded", "sqlite"),
-        help="run all of pynenc's own suites on this engine, not only the quick part of them",
-    )
 
 
 @pytest.fixture(scope="session")
@@ -65,13 +56,14 @@ def any_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def database_name(any_url: str) -> Iterator[str]:
-    with databases.temporary(any_url, databases.name_of_run("pynenc_test")) as name:
-        yield name
+    with TestServer(any_url).lend(databases.new_name("pynenc_test")) as database:
+        yield database.name
 
 
 @pytest.fixture
 def mongo_app(any_url: str, database_name: str) -> Iterator[Pynenc]:
     """A new app on each engine in turn; what another test left running does not know its id."""
-    settings = wiring.settings(any_url, database_name)
+    database = TestDatabase(TestServer(any_url), database_name)
+    settings = wiring.settings(database)
     yield Pynenc(config_values={**settings.values, "app_id": f"contract-{uuid.uuid4().hex[:8]}"})
-    databases.purge(any_url, database_name)
+    database.purge()

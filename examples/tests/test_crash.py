@@ -8,9 +8,7 @@ from pynenc import Pynenc
 from pynenc.invocation import InvocationStatus
 from shop import orders
 
-from pytest_pynenc_mongo.errors import RunnerError
-from pytest_pynenc_mongo.waiting import Wait
-from pytest_pynenc_mongo.workers import Worker
+from pytest_pynenc_mongo import RunnerError, Wait, Worker
 
 
 @pytest.fixture

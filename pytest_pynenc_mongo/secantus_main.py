@@ -1,4 +1,4 @@
-"""SecantusDB in a process of its own: `python -m pytest_pynenc_mongo.embedded_server DIRECTORY PARENT_PID`.
+"""SecantusDB in a process of its own: `python -m pytest_pynenc_mongo.secantus_main DIRECTORY PARENT_PID`.
 
 Prints its URL on one line once it listens. SecantusDB is beta and GPL-2.0-only: it is never imported into
 a test process.
@@ -10,7 +10,7 @@ import shutil
 import sys
 import threading
 
-from pytest_pynenc_mongo.lease import end_with_parent
+from pytest_pynenc_mongo.processes import end_with_parent
 
 
 def main(directory: str, parent_pid: int) -> None:

@@ -1,16 +1,25 @@
-"""Child processes: started, heard from once they are ready, and ended with all that they started."""
+"""Child processes that do not outlive their parent: both ends of one contract.
+
+The parent starts a child with a pipe to its standard input, waits for the one line that says it is ready, and
+ends it with all that it started. The child ends by itself as soon as its parent is gone.
+"""
 
 import contextlib
 import os
 import select
 import signal
 import subprocess
+import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from pytest_pynenc_mongo.errors import NotReadyError
 
 _TAIL_LINES = 30
 _STOP_SECONDS = 10.0
+_LOOK_EVERY_SECONDS = 0.2
 
 
 class Child:
@@ -44,7 +53,7 @@ class Child:
     def first_line(self, seconds: float) -> str:
         """Wait for the one line that says it is ready.
 
-        :raises subprocess.SubprocessError: if it ends, or `seconds` pass, before it says so
+        :raises NotReadyError: if it ends, or `seconds` pass, before it says so
         """
         stdout = self._process.stdout
         assert stdout is not None
@@ -53,14 +62,10 @@ class Child:
         while not line.endswith(b"\n"):
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([stdout], [], [], left)[0]:
-                raise subprocess.SubprocessError(
-                    f"process {self.pid} was not ready in {seconds:g} s; {self.log_tail}"
-                )
+                raise NotReadyError(f"process {self.pid} was not ready in {seconds:g} s; {self.log_tail}")
             if not (more := os.read(stdout.fileno(), 4096)):
                 code = self._process.wait()
-                raise subprocess.SubprocessError(
-                    f"process {self.pid} ended with exit code {code}; {self.log_tail}"
-                )
+                raise NotReadyError(f"process {self.pid} ended with exit code {code}; {self.log_tail}")
             line += more
         return line.decode().strip()
 
@@ -84,7 +89,7 @@ class Child:
                 pipe.close()
 
 
-def start_child(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Child:
+def start_child(command: Sequence[str], log: Path) -> Child:
     """Start `command`, its standard error to the file `log`, its standard output to us."""
     with log.open("wb") as log_file:
         process = subprocess.Popen(
@@ -92,7 +97,24 @@ def start_child(command: Sequence[str], log: Path, environment: Mapping[str, str
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log_file,
-            env=environment,
             start_new_session=True,
         )
     return Child(process, log)
+
+
+def end_with_parent(parent_pid: int, end: Callable[[], None]) -> None:
+    """Call `end` from a thread as soon as the parent is gone.
+
+    The end of standard input says so at once, unless a process forked from the parent holds the pipe
+    open; that this process has another parent says so always.
+    """
+    threading.Thread(target=_watch, args=(parent_pid, end), name="lease on the parent", daemon=True).start()
+
+
+def _watch(parent_pid: int, end: Callable[[], None]) -> None:
+    standard_input = sys.stdin.fileno()
+    while os.getppid() == parent_pid:
+        readable, _, _ = select.select([standard_input], [], [], _LOOK_EVERY_SECONDS)
+        if readable and not os.read(standard_input, 1):
+            break
+    end()

@@ -1,4 +1,4 @@
-"""A worker process: `python -m pytest_pynenc_mongo.worker SPECIFICATION PARENT_PID`.
+"""A worker process: `python -m pytest_pynenc_mongo.worker_main SPECIFICATION PARENT_PID`.
 
 Imports the app under test, puts it on the test database and runs its runner, as `pynenc runner start`
 would. Prints one line once the runner runs.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pynenc_mongo import apps, wiring
-from pytest_pynenc_mongo.lease import end_with_parent
+from pytest_pynenc_mongo.processes import end_with_parent
 from pytest_pynenc_mongo.runners import announce_start
 
 if TYPE_CHECKING:

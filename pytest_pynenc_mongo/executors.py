@@ -1,0 +1,87 @@
+"""Who runs an app's tasks in this test: watched, stopped, asked how they ended."""
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
+
+from pytest_pynenc_mongo.errors import RunnerError
+
+if TYPE_CHECKING:
+    from pynenc import Pynenc
+
+
+class Executor(Protocol):
+    """A runner or a worker that runs an app's tasks."""
+
+    @property
+    def is_alive(self) -> bool: ...
+
+    def how_it_ended(self) -> str:
+        """How it ended, with the last lines of its log."""
+        ...
+
+    def last_output(self) -> str:
+        """What it last wrote, for the failure of a task; empty where pytest's own report has it."""
+        ...
+
+
+class Executors:
+    """All who run the tasks of one app during a test."""
+
+    def __init__(self) -> None:
+        self._executors: list[Executor] = []
+        self.ending = ExitStack()  # stops them, before the app is put back
+
+    def add(self, executor: Executor) -> None:
+        self._executors.append(executor)
+
+    def check(self) -> None:
+        """Refuse to wait where nobody is left to wait for.
+
+        :raises RunnerError: if there were some and all have ended; says how the last one did
+        """
+        if self._executors and not any(executor.is_alive for executor in self._executors):
+            raise RunnerError(self._executors[-1].how_it_ended())
+
+    def last_output(self) -> str:
+        return "\n".join(filter(None, (executor.last_output() for executor in self._executors)))
+
+
+_of_apps: "WeakKeyDictionary[Pynenc, Executors]" = WeakKeyDictionary()
+
+
+def of(app: "Pynenc") -> Executors:
+    return _of_apps.setdefault(app, Executors())
+
+
+def watch(app: "Pynenc", executor: Executor) -> None:
+    """Have whoever waits for a result of `app` in this process look whether somebody is left to compute it.
+
+    pynenc's `invocation.result` waits for ever by itself.
+    """
+    executors = of(app)
+    executors.add(executor)
+    runner = app.runner
+    wait = type(runner).waiting_for_results
+
+    def waiting_for_results(*arguments: Any, **options: Any) -> None:
+        executors.check()
+        wait(runner, *arguments, **options)
+
+    runner.waiting_for_results = waiting_for_results  # type: ignore[method-assign]
+    async_wait = type(runner).async_waiting_for_results
+
+    async def async_waiting_for_results(*arguments: Any, **options: Any) -> None:
+        executors.check()
+        await async_wait(runner, *arguments, **options)
+
+    runner.async_waiting_for_results = async_waiting_for_results  # type: ignore[method-assign]
+
+
+def stop(app: "Pynenc") -> None:
+    """Stop and forget who runs the tasks of `app`, before it is put back."""
+    if executors := _of_apps.get(app):
+        try:
+            executors.ending.close()
+        finally:
+            _of_apps.pop(app, None)

@@ -1,0 +1,50 @@
+"""Which test databases are kept: a copy of each, as its test left it, and how to open that."""
+
+import re
+
+import pytest
+
+from pytest_pynenc_mongo import engines, marker, options, report
+from pytest_pynenc_mongo.databases import TestDatabase
+
+_FAILED: pytest.StashKey[bool] = pytest.StashKey()
+_COPIES: pytest.StashKey[int] = pytest.StashKey()
+_TEST_NAME_LENGTH = 20
+_DATABASE_NAME_LENGTH = 63
+
+
+def remember_outcome(item: pytest.Item, outcome: pytest.TestReport) -> None:
+    if outcome.failed:
+        item.stash[_FAILED] = True
+
+
+def keep_if_wished(item: pytest.Item, database: TestDatabase) -> None:
+    """Keep a copy of the test database if the test, by its outcome so far, shall have one.
+
+    The run says at its end how to open it. A database that ends with the run is not copied: nobody could open
+    it.
+    """
+    if not _is_wished(item) or _ends_with_run(item.config, database):
+        return
+    name = _copy_name(item, database)
+    database.copy_to(name, item.nodeid)
+    where = f"mongosh '{database.server.masked_url}' then `use {name}`"
+    report.note(item.config, f"kept {name}, as {item.nodeid} left it: {where}")
+
+
+def _is_wished(item: pytest.Item) -> bool:
+    wish = marker.of(item).keep or item.config.stash[options.KEY].keep
+    return wish == "always" or (wish == "failed" and item.stash.get(_FAILED, False))
+
+
+def _ends_with_run(config: pytest.Config, database: TestDatabase) -> bool:
+    """Whether its server is the run's own engine, and not one that a fixture brought, and ends with it."""
+    engine = config.stash.get(engines.KEY, None)
+    return engine is not None and engine.ends_with_run and engine.url == database.url
+
+
+def _copy_name(item: pytest.Item, database: TestDatabase) -> str:
+    number = item.config.stash.get(_COPIES, 0)
+    item.config.stash[_COPIES] = number + 1
+    test = re.sub(r"[^A-Za-z0-9]+", "-", item.name)[:_TEST_NAME_LENGTH]
+    return f"{database.name}_{number}_{test}"[:_DATABASE_NAME_LENGTH]
