@@ -1,7 +1,7 @@
 """A pytest plugin that tests Pynenc tasks across processes, on MongoDB.
 
-What tests annotate with and what they catch: `def test_tea(pynenc_worker: Worker) -> None`. Imported when asked
-for, so that a run which uses none of our fixtures pays for none of it.
+What tests annotate with and what they catch: `def test_tea(pynenc_worker: Worker) -> None`. Imported when
+asked for, so that a run which uses none of our fixtures pays for none of it.
 """
 
 from importlib import import_module

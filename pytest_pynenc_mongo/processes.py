@@ -6,7 +6,7 @@ ends it with all that it started. The child ends by itself as soon as its parent
 
 import contextlib
 import os
-import select
+import selectors
 import signal
 import subprocess
 import sys
@@ -60,8 +60,7 @@ class Child:
         deadline = time.monotonic() + seconds
         line = b""
         while not line.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([stdout], [], [], left)[0]:
+            if not _is_readable(stdout.fileno(), deadline - time.monotonic()):
                 raise NotReadyError(f"process {self.pid} was not ready in {seconds:g} s; {self.log_tail}")
             if not (more := os.read(stdout.fileno(), 4096)):
                 code = self._process.wait()
@@ -114,7 +113,14 @@ def end_with_parent(parent_pid: int, end: Callable[[], None]) -> None:
 def _watch(parent_pid: int, end: Callable[[], None]) -> None:
     standard_input = sys.stdin.fileno()
     while os.getppid() == parent_pid:
-        readable, _, _ = select.select([standard_input], [], [], _LOOK_EVERY_SECONDS)
-        if readable and not os.read(standard_input, 1):
+        if _is_readable(standard_input, _LOOK_EVERY_SECONDS) and not os.read(standard_input, 1):
             break
     end()
+
+
+def _is_readable(file: int, seconds: float) -> bool:
+    """Return whether there is something to read, the end included, within `seconds`."""
+    # not select.select(), which takes no file descriptor above 1,023
+    with selectors.DefaultSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        return bool(selector.select(max(0.0, seconds)))

@@ -17,8 +17,7 @@ from pymongo import MongoClient
 # a run that hangs fails here, before the outer test's own timeout
 RUN_SECONDS = 50.0
 EMBEDDED = "--pynenc-mongo-url=embedded://"
-MOCK = "--pynenc-mongo-url=mongomock://"
-ENGINES = (pytest.param((), id="served"), pytest.param((EMBEDDED,), id="embedded"))
+ENGINES = {"mongomock": (), "embedded": (EMBEDDED,)}  # the options of an inner run, by engine
 
 # warnings are errors; the exceptions are jsonpickle's, in every task
 _WARNINGS = ("-W", "error", "-W", "ignore:keys will default to True", "-W", "ignore:The yaml backend")

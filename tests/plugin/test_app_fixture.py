@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.helpers import ENGINES, make_shop, run
+from tests.plugin.helpers import make_shop, run
 
 TWO_APPS = """
     from pynenc import Pynenc
@@ -15,8 +15,7 @@ TWO_APPS = """
 """
 
 
-@pytest.mark.parametrize("arguments", ENGINES)
-def test_the_nearest_app_is_under_test(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+def test_the_nearest_app_is_under_test(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
     make_shop(pytester)
     pytester.makepyfile(
         test_own="""
@@ -32,7 +31,7 @@ def test_the_nearest_app_is_under_test(pytester: pytest.Pytester, arguments: tup
         def test_it_is_on_the_test_database(pynenc_app, pynenc_mongo_url, pynenc_mongo_database):
             assert (app.conf.app_id, type(app.broker).__name__) == ("own", "MongoBroker")
             address = app.state_backend.conf.address()
-            assert (address.url, address.database) == (pynenc_mongo_url, pynenc_mongo_database)
+            assert (address.url, address.database) == (pynenc_mongo_url, pynenc_mongo_database.name)
 
         def test_a_gpl_library_stays_out_of_this_process():
             assert not [name for name in sys.modules if name.startswith("secantus")]
@@ -48,7 +47,7 @@ def test_the_nearest_app_is_under_test(pytester: pytest.Pytester, arguments: tup
             assert shop.app.pid().result == os.getpid()
         """,
     )
-    run(pytester, *arguments).assert_outcomes(passed=4)
+    run(pytester, *on_engine).assert_outcomes(passed=4)
 
 
 def test_of_two_apps_in_a_module_the_ini_says_which(pytester: pytest.Pytester) -> None:
@@ -133,7 +132,7 @@ def test_pynenc_app_config_is_overridden_where_it_is_needed(pytester: pytest.Pyt
                 assert type(pynenc_runner).__name__ == "ThreadRunner"
                 assert pid.conf.max_retries == 5
                 # but never another database
-                assert pynenc_app.broker.conf.address().database == pynenc_mongo_database
+                assert pynenc_app.broker.conf.address().database == pynenc_mongo_database.name
 
         @pytest.mark.parametrize("pynenc_app_config", [{"runner_cls": "MultiThreadRunner"}])
         def test_the_parameter(pynenc_app, pynenc_app_config):
@@ -149,13 +148,12 @@ def test_each_link_of_the_chain_may_be_overridden(pytester: pytest.Pytester) -> 
         """
         import pytest
         from pynenc import Pynenc
-        from pynenc_mongo.storage import serving
+        from pynenc_mongo.mongomock_server.process import start_mongomock_server
 
         @pytest.fixture(scope="session")
         def pynenc_mongo_url():
-            served = serving.serve()
-            yield served.url
-            served.close()
+            with start_mongomock_server() as server:
+                yield server.url
 
         @pytest.fixture
         def pynenc_app(pynenc_app):

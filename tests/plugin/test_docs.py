@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from pymongo import MongoClient
 
-from tests.plugin.helpers import ENGINES, run
+from tests.plugin.helpers import run
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -130,14 +130,13 @@ ON_A_SERVER = [param for param in PROJECTS if param not in ON_ENGINES]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", ENGINES)
 @pytest.mark.parametrize(("page", "place"), ON_ENGINES)
 def test_a_page_s_tests_pass_as_pasted(
-    pytester: pytest.Pytester, page: Path, place: int, arguments: tuple[str, ...]
+    pytester: pytest.Pytester, page: Path, place: int, on_engine: tuple[str, ...]
 ) -> None:
     write(pytester, projects_of(page)[place])
     more = MORE_ARGUMENTS.get((name_of(page), place), ())
-    run(pytester, *arguments, *more).assert_outcomes(passed=PASSED[name_of(page)][place])
+    run(pytester, *on_engine, *more).assert_outcomes(passed=PASSED[name_of(page)][place])
 
 
 @pytest.mark.slow

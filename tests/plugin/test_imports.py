@@ -10,7 +10,7 @@ from tests.plugin.helpers import make_ini, make_sitecustomize, output, run
 FIXTURES = {
     "pynenc_mongo_engine": "The MongoDB of this run",
     "pynenc_mongo_url": "The URL of the server",
-    "pynenc_mongo_database": "The name of a database of this run",
+    "pynenc_mongo_database": "The database of this run and xdist worker",
     "pynenc_app_config": "More pynenc `config_values`",
     "pynenc_app": "The app under test, on the test database",
     "pynenc_runner": "The app's runner, in a thread",
@@ -85,8 +85,8 @@ def test_help_names_each_source_of_an_option(pytester: pytest.Pytester, blocked:
     for part in (
         "--pynenc-mongo-url=URL MongoDB that the tests use: mongodb://..., mongodb+srv://...",
         "embedded:// (SecantusDB in a child process)",
-        "mongomock:// (in this process only)",
-        "Default: a mongomock store that every process of this machine shares.",
+        "mongomock:// (mongomock in a child process)",
+        "Default: mongomock://.",
         "Environment: PYTEST_PYNENC_MONGO_URL; ini: pynenc_mongo_url.",
         "pynenc_mongo_url (string):",
         "pynenc_app (string):",

@@ -7,18 +7,16 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.plugin.helpers import ENGINES, everything, make_shop, run
+from tests.plugin.helpers import everything, make_shop, run
 
 # what a test can see of the test database, without an app's help
 CONFTEST = """
-    import pathlib
     import pytest
-    from pynenc_mongo.conf.address import MongoAddress
-    from pynenc_mongo.storage import client
 
     @pytest.fixture
-    def database(pynenc_mongo_url, pynenc_mongo_database):
-        return client.database_at(MongoAddress(pynenc_mongo_url, pynenc_mongo_database, "a test"))
+    def database(pynenc_mongo_database):
+        # not the fixture pynenc_mongo_db, which would empty it
+        return pynenc_mongo_database.handle
 
     @pytest.fixture
     def documents(database):
@@ -81,19 +79,18 @@ TESTS = """
 WITHOUT_PURGE = """
     from pytest_pynenc_mongo import databases
 
-    databases.purge = lambda *arguments: None
+    databases.TestDatabase.purge = lambda self: None
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", ENGINES)
 def test_a_test_sees_nothing_of_the_ones_before(
-    pytester: pytest.Pytester, arguments: tuple[str, ...]
+    pytester: pytest.Pytester, on_engine: tuple[str, ...]
 ) -> None:
     make_shop(pytester)
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(TESTS)
-    run(pytester, *arguments).assert_outcomes(passed=4, failed=1, errors=1)
+    run(pytester, *on_engine).assert_outcomes(passed=4, failed=1, errors=1)
 
 
 def test_without_the_purge_it_would_see_them(pytester: pytest.Pytester) -> None:
@@ -113,14 +110,11 @@ DATABASES = """
     from shop.app import add, app
 
     @pytest.mark.parametrize("number", range(6))
-    def test_database(number, pynenc_app, pynenc_runner, pynenc_mongo_database, pynenc_mongo_url):
-        from pynenc_mongo.conf.address import MongoAddress
-        from pynenc_mongo.storage import client
-
+    def test_database(number, pynenc_app, pynenc_runner, pynenc_mongo_database, pynenc_mongo_client):
         assert add(number, 1).result == number + 1
-        there = client.client_at(MongoAddress(pynenc_mongo_url, "admin", "a test")).list_database_names()
+        there = pynenc_mongo_client.list_database_names()
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        pathlib.Path(f"{number}.json").write_text(json.dumps([worker, pynenc_mongo_database, there]))
+        pathlib.Path(f"{number}.json").write_text(json.dumps([worker, pynenc_mongo_database.name, there]))
         assert number != 3, "a failure leaves nothing behind either"
 """
 
@@ -168,11 +162,11 @@ NAMES = """
 
     @pytest.mark.parametrize("number", range(2))
     def test_outer(number, pynenc_mongo_database, pynenc_mongo_url):
-        pathlib.Path(os.environ["PYTEST_XDIST_WORKER"]).write_text(pynenc_mongo_database)
+        pathlib.Path(os.environ["PYTEST_XDIST_WORKER"]).write_text(pynenc_mongo_database.name)
 
     def test_nested(pynenc_mongo_database, pynenc_mongo_url, tmp_path):
         if "NESTED" in os.environ:
-            pathlib.Path("nested").write_text(pynenc_mongo_database)
+            pathlib.Path("nested").write_text(pynenc_mongo_database.name)
             return
         here = f"{__file__}::test_nested"
         options = ["-p", "no:cacheprovider", f"--basetemp={tmp_path}/inner"]
@@ -182,7 +176,7 @@ NAMES = """
 SAME_NAMES = """
     from pytest_pynenc_mongo import databases
 
-    databases.name_of_run = lambda *arguments: "pynenc_test_same"
+    databases.new_name = lambda *arguments: "pynenc_test_same"
 """
 
 

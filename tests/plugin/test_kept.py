@@ -61,7 +61,7 @@ def test_a_failed_test_s_database_is_kept_until_it_is_swept(
         client.drop_database("pynenc_test_bystander")
 
 
-@pytest.mark.parametrize("arguments", [(), (EMBEDDED,)], ids=["served", "embedded"])
+@pytest.mark.parametrize("arguments", [(), (EMBEDDED,)], ids=["mongomock", "embedded"])
 def test_nothing_is_promised_of_a_store_that_ends_with_the_run(
     pytester: pytest.Pytester, arguments: tuple[str, ...]
 ) -> None:

@@ -40,7 +40,7 @@ TESTS = """
         (HERE / f"{name}.part").rename(HERE / name)
 
     def test_hangs(pynenc_app, pynenc_worker, pynenc_mongo_database):
-        note("database", pynenc_mongo_database)
+        note("database", pynenc_mongo_database.name)
         note("worker", pynenc_worker.pid)
         assert add(20, 22).result == 42
         note(f"hangs in {os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
@@ -121,8 +121,8 @@ class Run:
 
     @property
     def directories(self) -> list[str]:
-        """Return the directories that embedded servers have, or had."""
-        return [directory.name for directory in self.temporary.glob("pynenc-mongo-*")]
+        """Return the directories that the engines have, or had."""
+        return [directory.name for directory in self.temporary.glob("pynenc-mongo*")]
 
     def interrupt(self) -> None:
         """Press Ctrl-C, which reaches all processes of the terminal, and check that nothing is left."""

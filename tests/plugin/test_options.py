@@ -4,14 +4,15 @@ import re
 
 import pytest
 
-from tests.plugin.helpers import EMBEDDED, closed_port, make_ini, make_shop, make_sitecustomize, output, run
+from tests.plugin.helpers import closed_port, make_ini, make_shop, make_sitecustomize, output, run
 
 CONNECT_SECONDS = 5.0
+MONGOMOCK, EMBEDDED = "mongomock://", "embedded://"
 URL_VARIABLE = "PYTEST_PYNENC_MONGO_URL"
 PRINTS_URL = """
     def test_url(pynenc_mongo_url, pynenc_mongo_engine):
         assert pynenc_mongo_engine.url == pynenc_mongo_url
-        print("url:", pynenc_mongo_url, "from:", pynenc_mongo_engine.url_source)
+        print("engine:", pynenc_mongo_engine.name, "from:", pynenc_mongo_engine.url_source)
 """
 LEAVES_A_MARK = """
     import pathlib
@@ -22,21 +23,15 @@ LEAVES_A_MARK = """
     def test_two(pynenc_app):
         pathlib.Path("ran.txt").touch()
 """
-ONE_DEFAULT_URL = "url: mongomock://127.0.0.1:*/pynenc?authkey=* from: default"
 
 
 @pytest.mark.parametrize(
     ("option", "variable", "ini", "expected"),
     [
-        (
-            "mongomock:///o",
-            "mongomock:///v",
-            "mongomock:///i",
-            "url: mongomock:///o from: --pynenc-mongo-url",
-        ),
-        ("", "mongomock:///v", "mongomock:///i", f"url: mongomock:///v from: {URL_VARIABLE}"),
-        ("", "", "mongomock:///i", "url: mongomock:///i from: ini pynenc_mongo_url"),
-        ("", "", "", ONE_DEFAULT_URL),
+        (MONGOMOCK, EMBEDDED, EMBEDDED, "mongomock from: --pynenc-mongo-url"),
+        ("", MONGOMOCK, EMBEDDED, f"mongomock from: {URL_VARIABLE}"),
+        ("", "", EMBEDDED, "embedded from: ini pynenc_mongo_url"),
+        ("", "", "", "mongomock from: default"),
     ],
     ids=["option", "environment", "ini", "default"],
 )
@@ -53,7 +48,7 @@ def test_the_nearest_source_of_the_url_wins(
     monkeypatch.setenv(URL_VARIABLE, variable)
     result = run(pytester, "-s", *([f"--pynenc-mongo-url={option}"] if option else []))
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines([f"*{expected}*"])
+    result.stdout.fnmatch_lines([f"*engine: {expected}*"])
 
 
 @pytest.mark.parametrize("source", ["--pynenc-mongo-url", URL_VARIABLE, "ini pynenc_mongo_url"])
@@ -78,7 +73,11 @@ def test_a_malformed_url_is_refused_by_the_name_of_its_source(
         ("mongodb://ann:secret@:27017/shop", "'mongodb://ann:***@:27017/shop': it names no host"),
         ("mongodb://ann:secret@db/sh.op", "MongoDB refuses the database name 'sh.op'"),
         (f"mongodb://ann:secret@db/{'x' * 64}", "it is 64 bytes long"),
-        ("embedded://somewhere", "'embedded://somewhere' names a place, but an embedded server has none"),
+        (
+            "embedded://somewhere",
+            "'embedded://somewhere' names a place, but what embedded:// starts has none",
+        ),
+        ("mongomock:///shop", "'mongomock:///shop' names a place, but what mongomock:// starts has none"),
         ("embedded://ann:secret@somewhere", "'embedded://ann:***@somewhere' names a place"),
     ],
     ids=[
@@ -87,6 +86,7 @@ def test_a_malformed_url_is_refused_by_the_name_of_its_source(
         "database name",
         "long database name",
         "embedded somewhere",
+        "mongomock somewhere",
         "embedded with a password",
     ],
 )
@@ -106,9 +106,10 @@ def test_embedded_without_secantusdb_says_what_to_install(
     # find_spec() finds no module whose entry is None
     make_sitecustomize(pytester, monkeypatch, "import sys; sys.modules['secantus'] = None")
     message = (
-        "embedded:// needs SecantusDB, which is not installed: pip install 'pytest-pynenc-mongo[[]embedded]'"
+        "embedded:// (SecantusDB in a child process) needs the module 'secantus', which is not installed: "
+        "pip install 'pytest-pynenc-mongo[[]embedded]'"
     )
-    refused(pytester, f"ERROR: --pynenc-mongo-url: {message}", EMBEDDED)
+    refused(pytester, f"ERROR: --pynenc-mongo-url: {message}", f"--pynenc-mongo-url={EMBEDDED}")
 
 
 def refused(pytester: pytest.Pytester, message: str, *arguments: str) -> None:

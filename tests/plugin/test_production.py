@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.plugin.helpers import ENGINES, make_ini, run
+from tests.plugin.helpers import make_ini, run
 
 PRODUCTION = "mongodb://ann:secret@production.invalid:27017/orders"
 
@@ -70,7 +70,7 @@ TESTS = """
 
     @pytest.fixture
     def expected(pynenc_mongo_url, pynenc_mongo_database):
-        return [[pynenc_mongo_url, pynenc_mongo_database, "", ""]] * 5
+        return [[pynenc_mongo_url, pynenc_mongo_database.name, "", ""]] * 5
 
     def test_without_the_fixture_it_is_production():
         from pynenc_mongo.conf.config_state_backend import ConfigStateBackendMongo
@@ -122,8 +122,7 @@ SECTIONS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", ENGINES)
-def test_production_settings_are_overruled(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+def test_production_settings_are_overruled(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
     make_ini(pytester)
     (pytester.path / "production.json").write_text(json.dumps({"pynenc": SECTIONS}))
     (pytester.path / "pyproject.toml").write_text(
@@ -146,5 +145,5 @@ mongo_password = "secret"
 """
     )
     pytester.makepyfile(shop=APP, test_shop=TESTS)
-    result = run(pytester, *arguments)
+    result = run(pytester, *on_engine)
     result.assert_outcomes(passed=2 * len(SETTINGS) + 3)

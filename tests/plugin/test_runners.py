@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.helpers import ENGINES, MOCK, make_shop, output, run
+from tests.plugin.helpers import make_shop, run
 
 RUNNERS = """
     import multiprocessing
@@ -49,16 +49,15 @@ RUNNERS = """
         ("MultiThreadRunner", False),
     ],
 )
-@pytest.mark.parametrize("arguments", ENGINES)
 def test_each_runner_runs_tasks(
     pytester: pytest.Pytester,
     runner: str,
     in_this_process: bool,
-    arguments: tuple[str, ...],
+    on_engine: tuple[str, ...],
 ) -> None:
     make_shop(pytester)
     pytester.makepyfile(RUNNERS.format(runner=runner, in_this_process=in_this_process))
-    run(pytester, *arguments).assert_outcomes(passed=2)
+    run(pytester, *on_engine).assert_outcomes(passed=2)
 
 
 START_METHODS = """
@@ -87,14 +86,13 @@ START_METHODS = """
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-@pytest.mark.parametrize("arguments", ENGINES)
 def test_each_runner_runs_tasks_however_processes_start(
-    pytester: pytest.Pytester, method: str, arguments: tuple[str, ...]
+    pytester: pytest.Pytester, method: str, on_engine: tuple[str, ...]
 ) -> None:
     """Beside the system's own method, in the test above."""
     make_shop(pytester)
     pytester.makepyfile(START_METHODS.format(method=method))
-    run(pytester, *arguments).assert_outcomes(passed=9)
+    run(pytester, *on_engine).assert_outcomes(passed=9)
 
 
 def test_a_task_that_raises_fails_nothing_but_its_invocation(pytester: pytest.Pytester) -> None:
@@ -125,50 +123,6 @@ def test_a_task_that_raises_fails_nothing_but_its_invocation(pytester: pytest.Py
     result = run(pytester)
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["FAILED *::test_another_thread_that_raises_still_fails_its_test*"])
-
-
-def test_an_unshared_store_is_refused_where_a_runner_has_other_processes(pytester: pytest.Pytester) -> None:
-    make_shop(pytester)
-    pytester.makepyfile(
-        """
-        import os
-        import pytest
-        from shop.app import pid
-
-        @pytest.fixture
-        def pynenc_app_config(request):
-            return {"runner_cls": getattr(request, "param", "ThreadRunner")}
-
-        PROCESSES = ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
-
-        @pytest.mark.parametrize("pynenc_app_config", PROCESSES, indirect=True)
-        def test_processes(pynenc_runner):
-            assert False, "not reached"
-
-        def test_threads(pynenc_runner):
-            assert pid().result == os.getpid()
-
-        def test_worker(pynenc_worker):
-            assert False, "not reached"
-        """
-    )
-    result = run(pytester, MOCK)
-    result.assert_outcomes(passed=1, errors=4)
-    for runner in ("ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"):
-        result.stdout.fnmatch_lines(
-            [f"*mongomock:// (*) is a store of one process, and {runner} runs tasks in others: serve *"]
-        )
-    result.stdout.fnmatch_lines(
-        ["*mongomock:// is a store of one process, and a worker is another: serve the store (*"]
-    )
-    for sign_of_a_traceback in (
-        "Traceback",
-        "During handling of",
-        "The above exception",
-        "pytest_pynenc_mongo/",
-    ):
-        assert sign_of_a_traceback not in output(result)
-    assert result.duration < 20
 
 
 def test_a_runner_that_pynenc_does_not_have_is_named(pytester: pytest.Pytester) -> None:

@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import ENGINES, SHOP, make_shop, output, run
+from tests.plugin.helpers import SHOP, make_shop, output, run
 
 TESTS = """
     import os
@@ -88,12 +88,11 @@ WAIT_UNTIL = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", ENGINES)
-def test_a_worker_s_life(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+def test_a_worker_s_life(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
     make_shop(pytester)
     pytester.makeconftest(WAIT_UNTIL)
     pytester.makepyfile(TESTS)
-    run(pytester, *arguments).assert_outcomes(passed=4)
+    run(pytester, *on_engine).assert_outcomes(passed=4)
 
 
 @pytest.mark.slow
@@ -160,7 +159,7 @@ def test_a_worker_that_cannot_import_the_app_says_why(pytester: pytest.Pytester)
     broken = """
     import sys
 
-    if sys.argv[0].endswith("worker.py"):
+    if sys.argv[0].endswith("worker_main.py"):
         raise RuntimeError("no licence for workers")
     """
     make_shop(pytester, source=dedent(broken) + dedent(SHOP))
