@@ -13,7 +13,8 @@ from benchmarks.shop import app
 from pynenc_mongo.conf.address import MongoAddress
 from pynenc_mongo.storage import client
 from pytest_pynenc_mongo import databases, engines, wiring
-from pytest_pynenc_mongo.options import EMBEDDED_URL, SERVED, Options
+from pytest_pynenc_mongo.databases import TestDatabase, TestServer
+from pytest_pynenc_mongo.options import EMBEDDED_URL, MONGOMOCK_URL, Options
 
 _SQLITE = {
     "orchestrator_cls": "SQLiteOrchestrator",
@@ -27,12 +28,15 @@ BASELINE = "sqlite"
 
 @dataclass(frozen=True)
 class Store:
-    """A running store: what puts the app on it, and its URL where it is MongoDB."""
+    """A running store: what puts the app on it, and its database where it is MongoDB."""
 
     name: str
     settings: wiring.Settings
-    url: str = ""
-    database: str = ""
+    database: TestDatabase | None = None
+
+    @property
+    def url(self) -> str:
+        return self.database.url if self.database else ""
 
     @contextmanager
     def app(self, **values: Any) -> Iterator[Pynenc]:
@@ -63,7 +67,7 @@ def opened(urls: Sequence[str]) -> Iterator[list[Store]]:
     with ExitStack() as stack:
         yield [
             stack.enter_context(_sqlite()),
-            *(stack.enter_context(_mongo(url)) for url in (SERVED, EMBEDDED_URL, *urls)),
+            *(stack.enter_context(_mongo(url)) for url in (MONGOMOCK_URL, EMBEDDED_URL, *urls)),
         ]
 
 
@@ -77,7 +81,7 @@ def _sqlite() -> Iterator[Store]:
 def _mongo(url: str) -> Iterator[Store]:
     with (
         engines.running(Options(url, "benchmark", "")) as engine,
-        databases.temporary(engine.url, databases.name_of_run("pynenc_bench")) as database,
+        TestServer(engine.url).lend(databases.new_name("pynenc_bench")) as database,
     ):
-        settings = wiring.settings(engine.url, database)
-        yield Store({"mongomock": "served"}.get(engine.name, engine.name), settings, engine.url, database)
+        name = {"mongomock": "served"}.get(engine.name, engine.name)
+        yield Store(name, wiring.settings(database), database)

@@ -12,7 +12,7 @@ from benchmarks.progress import shown
 from benchmarks.shop import app
 from benchmarks.stores import Store
 from benchmarks.timing import Samples, seconds
-from pytest_pynenc_mongo import databases, wiring
+from pytest_pynenc_mongo import wiring
 
 _BARE = ("-p", "no:pytest_pynenc_mongo")
 _STARTS = {
@@ -62,7 +62,8 @@ def _fixture(store: Store, *, stored: bool) -> float:
             life.run(*life.dequeue(app))
             life.read(invocation)
     finally:
-        taken += seconds(lambda: databases.purge(store.url, store.database))
+        if store.database:
+            taken += seconds(store.database.purge)
         taken += seconds(lambda: rewired.__exit__(None, None, None))
     return taken
 

@@ -14,7 +14,8 @@ from benchmarks import life
 from benchmarks.counting import Counter, Sent, counted
 from benchmarks.shop import app as shop
 from pynenc_mongo.storage.portable import PortableDatabase
-from pytest_pynenc_mongo import apps, databases, wiring
+from pytest_pynenc_mongo import apps, wiring
+from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from tests.unit.helpers import address_of, new_name
 
 READS = ("find", "distinct", "aggregate")
@@ -50,6 +51,10 @@ def database(url: str) -> Iterator[str]:
     client.client_at(address_of(url, name)).drop_database(name)
 
 
+def at(url: str, name: str) -> TestDatabase:
+    return TestDatabase(TestServer(url), name)
+
+
 @pytest.fixture
 def counter(url: str, database: str) -> Iterator[Counter]:
     with counted(url) as found:
@@ -60,7 +65,7 @@ def counter(url: str, database: str) -> Iterator[Counter]:
 def app(url: str, database: str, counter: Counter) -> Iterator[Pynenc]:
     """An app that has stored nothing yet, in a process that has not told the store its name either."""
     pynenc_context.clear_runner_context(shop.app_id)
-    with wiring.rewired(shop, wiring.settings(url, database)):
+    with wiring.rewired(shop, wiring.settings(at(url, database))):
         yield shop
     pynenc_context.clear_runner_context(shop.app_id)
 
@@ -246,9 +251,9 @@ def test_a_purge_of_an_app_that_stored_nothing(app: Pynenc, counter: Counter) ->
 
 
 def test_what_a_test_pays_that_stores_nothing(url: str, database: str, counter: Counter) -> None:
-    with wiring.rewired(shop, wiring.settings(url, database)) as app:
+    with wiring.rewired(shop, wiring.settings(at(url, database))) as app:
         components(app)
-    databases.purge(url, database)
+    at(url, database).purge()
     assert len(counter.take()) <= 10
 
 
@@ -257,17 +262,17 @@ def test_what_a_test_pays_that_stores_nothing_after_many_that_did(
 ) -> None:
     """Each with an app of its own, which leaves its collections."""
     for number in range(3):
-        with wiring.rewired(apps.new(f"app-{number}"), wiring.settings(url, database)) as app:
+        with wiring.rewired(apps.new(f"app-{number}"), wiring.settings(at(url, database))) as app:
             app.broker.route_invocation(InvocationId("1"), "default", 0.0)
             app.trigger.store_event(EventRecord(event_id="1", event_code="1"))
             components(app)
-            databases.purge(url, database)
-    left = in_use_by(databases.open_database(url, database))
+            at(url, database).purge()
+    left = in_use_by(at(url, database).handle)
     assert left == {}
     counter.take()
-    with wiring.rewired(shop, wiring.settings(url, database)) as app:
+    with wiring.rewired(shop, wiring.settings(at(url, database))) as app:
         components(app)
-    databases.purge(url, database)
+    at(url, database).purge()
     # the app info is stored and deleted; the rest finds out what there is to delete
     assert len(counter.take()) <= 4
 

@@ -9,6 +9,7 @@ from pynenc import Pynenc
 
 from benchmarks.life import RUNNER
 from pytest_pynenc_mongo import wiring
+from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from tests.budgets import late_shop
 from tests.budgets.late_shop import meanwhile, register_in_another_process, sell
 from tests.unit.helpers import address_of, new_name
@@ -33,7 +34,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
 @pytest.fixture
 def app(place: tuple[str, str]) -> Iterator[Pynenc]:
     """The selling process, which has brought tasks through their lives before."""
-    with wiring.rewired(late_shop.app, wiring.settings(*place)) as shop:
+    with wiring.rewired(late_shop.app, wiring.settings(TestDatabase(TestServer(place[0]), place[1]))) as shop:
         live(shop, "plain")
         live(shop, "burnt")
         shop.trigger.emit_event("ordered", {})

@@ -17,7 +17,7 @@ from pynenc_mongo.client_data_store.mongo_client_data_store import MongoClientDa
 from pynenc_mongo.orchestrator.mongo_orchestrator import MongoOrchestrator
 from pynenc_mongo.state_backend.mongo_state_backend import MongoStateBackend
 from pynenc_mongo.trigger.mongo_trigger import MongoTrigger
-from pytest_pynenc_mongo import databases
+from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 
 # the attributes of an app that hold its components; pynenc's settings of their classes end in `_cls`
 COMPONENTS = ("orchestrator", "broker", "state_backend", "client_data_store", "trigger")
@@ -62,7 +62,7 @@ class OnMongo:
         return {"mongo_url": component.conf.mongo_url, "mongo_db": component.conf.address().database}
 
     def purge(self) -> None:
-        databases.purge(self.url, self.database)
+        TestDatabase(TestServer(self.url), self.database).purge()
 
 
 @dataclass(frozen=True)

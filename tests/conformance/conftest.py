@@ -20,6 +20,7 @@ from pynenc_tests.conftest import (  # noqa: F401 - the fixtures that pynenc's s
 )
 
 from pytest_pynenc_mongo import databases
+from pytest_pynenc_mongo.databases import TestServer
 from tests.conformance import suites
 from tests.conformance.backends import Backend, on_mongo, on_sqlite, settings_of
 from tests.conformance.known import PURE
@@ -106,8 +107,8 @@ def conformance_backend(
         yield on_sqlite(str(tmp_path_factory.mktemp("sqlite") / "pynenc.db"))
         return
     url = request.getfixturevalue(f"{request.param}_url")
-    with databases.temporary(url, databases.name_of_run("pynenc_test")) as name:
-        yield on_mongo(url, name)
+    with TestServer(url).lend(databases.new_name("pynenc_test")) as database:
+        yield on_mongo(url, database.name)
 
 
 @pytest.fixture(scope="module", autouse=True)
