@@ -3,7 +3,8 @@
 mongomock tests every stored document, about 10 microseconds each, at every command, and copies what it finds
 field by field. Here documents that a filter names by `_id` are found without looking at all, plain texts are
 compared at once (docs/adr/0011), and what is found is not copied but encoded. A change that fails leaves a
-document as it was. What this needs of mongomock is listed in `NEEDED`; a test holds it against the installed one.
+document as it was. What this needs of mongomock is listed in `NEEDED`, which a test compares with the
+installed one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -364,7 +365,7 @@ def _sorted(documents: list[Document], field: str, direction: int) -> list[Docum
 def _first(documents: list[Document], sort: Sequence[tuple[str, int]]) -> list[Document]:
     """Return those of which one is the first in an order, with less work than sorting all."""
     for field, direction in sort:
-        if len(documents) < 2 or not _sorts_alike(documents, field):
+        if len(documents) == 1 or not _sorts_alike(documents, field):
             return documents
         values = [document[field] for document in documents]
         best = min(values) if direction > 0 else max(values)

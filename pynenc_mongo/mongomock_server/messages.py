@@ -26,6 +26,7 @@ _CHECKSUM_PRESENT, _MORE_TO_COME = 1 << 0, 1 << 1
 # the first 16 bits: a receiver must refuse those that it does not know
 _REQUIRED_FLAGS, _KNOWN_FLAGS = 0xFFFF, _CHECKSUM_PRESENT | _MORE_TO_COME
 _CHECKSUM_BYTES = 4
+_SMALLEST_BYTES = 5  # an empty document: its length and a zero; a sequence is longer
 
 _header = struct.Struct("<iiii")
 _int32 = struct.Struct("<i")
@@ -150,7 +151,7 @@ def _parse_query(number: int, body: bytes) -> Request:
 
 def _size_at(body: bytes, place: int, end: int) -> int:
     size: int = _int32.unpack_from(body, place)[0]
-    if not 4 < size <= end - place:
+    if not _SMALLEST_BYTES <= size <= end - place:
         raise MalformedMessageError(f"a length of {size} bytes where {end - place} are left")
     return size
 

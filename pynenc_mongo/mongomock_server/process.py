@@ -38,7 +38,7 @@ _SELECTION_MILLISECONDS = 900
 
 
 class MongomockServer:
-    """A running server: `.url` works in every process of this user, `.pid` is the process that owns the data."""
+    """A running server: `.url` works in every process of this user, process `.pid` owns the data."""
 
     def __init__(self, directory: Path) -> None:
         """Start a server whose socket is in `directory`.
@@ -142,8 +142,8 @@ def _refuse_late_child() -> None:
     if parent_process() is not None:
         raise MongoStoreNotSharedError(
             f"mongomock:// is used in process {os.getpid()}, a child that multiprocessing made, before its "
-            "parent has used it: the parent would see nothing of it. Use the app once in the parent before it "
-            "starts children, or start the server by hand (python -m pynenc_mongo.mongomock_server)"
+            "parent has used it: the parent would see nothing of it. Use the app once in the parent before "
+            "that, or start the server by hand (python -m pynenc_mongo.mongomock_server)"
         )
 
 

@@ -56,10 +56,13 @@ class _Connection:
 
     def serve(self) -> None:
         self._state.connections += 1
-        with self._line, self._line.makefile("rb") as stream:
-            with contextlib.suppress(OSError, MalformedMessageError):
-                while self._answer_next(stream):
-                    pass
+        with (
+            self._line,
+            self._line.makefile("rb") as stream,
+            contextlib.suppress(OSError, MalformedMessageError),
+        ):
+            while self._answer_next(stream):
+                pass
         self._state.connections -= 1
 
     def _answer_next(self, stream: IO[bytes]) -> bool:

@@ -70,14 +70,19 @@ COMMANDS: Final[Mapping[str, Callable[[State, Command], Reply]]] = {
 def run(state: State, command: Command) -> Reply:
     """Run a command, atomically, and return its reply; whatever goes wrong is one, too."""
     try:
-        handler = COMMANDS.get(next(iter(command)))
-        if handler is None:
-            raise CommandError(COMMAND_NOT_FOUND, f"no such command: '{next(iter(command))}'")
+        handler = _handler_of(command)
         _refuse_what_a_standalone_refuses(command)
         with state.lock:
             return handler(state, command)
     except Exception as error:  # noqa: BLE001 - a bug of mongomock's must not end the connection
         return failure(translated(error))
+
+
+def _handler_of(command: Command) -> Callable[[State, Command], Reply]:
+    name = next(iter(command))
+    if name not in COMMANDS:
+        raise CommandError(COMMAND_NOT_FOUND, f"no such command: '{name}'")
+    return COMMANDS[name]
 
 
 def _refuse_what_a_standalone_refuses(command: Command) -> None:

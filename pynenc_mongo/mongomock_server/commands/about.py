@@ -27,7 +27,7 @@ _PARAMETERS: dict[str, Any] = {
 
 
 def hello(_: State, command: Command) -> Reply:
-    """https://www.mongodb.com/docs/manual/reference/command/hello/: a standalone server."""
+    """Say that this is a standalone: https://www.mongodb.com/docs/manual/reference/command/hello/."""
     return {
         "helloOk": True,
         "ismaster" if "hello" not in command else "isWritablePrimary": True,

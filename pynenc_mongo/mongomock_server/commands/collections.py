@@ -25,7 +25,7 @@ _COLLECTION_OPTIONS = (
     "viewOn",
 )
 _INDEX_OPTIONS = ("collation", "hidden", "wildcardProjection")
-_SIZES = {"dataSize": 0.0, "storageSize": 0.0, "indexSize": 0.0, "totalSize": 0.0}
+_SIZES: dict[str, Any] = {"dataSize": 0.0, "storageSize": 0.0, "indexSize": 0.0, "totalSize": 0.0}
 
 
 def list_databases(state: State, command: Command) -> Reply:
@@ -92,7 +92,7 @@ def list_indexes(state: State, command: Command) -> Reply:
 
 
 def create_indexes(state: State, command: Command) -> Reply:
-    """https://www.mongodb.com/docs/manual/reference/command/createIndexes/"""
+    """See https://www.mongodb.com/docs/manual/reference/command/createIndexes/."""
     collection = state.collection(command)
     existed = lookup.exists(collection)
     before = len(lookup.indexes_of(collection))
@@ -100,7 +100,7 @@ def create_indexes(state: State, command: Command) -> Reply:
         refuse(index, *_INDEX_OPTIONS)
         lookup.create_index(collection, index)
     after = len(lookup.indexes_of(collection))
-    reply = {"numIndexesBefore": before or 1, "numIndexesAfter": after, "ok": 1.0}
+    reply: Reply = {"numIndexesBefore": before or 1, "numIndexesAfter": after, "ok": 1.0}
     if after == before:
         reply["note"] = "all indexes already exist"
     return {**reply, "createdCollectionAutomatically": not existed}
@@ -165,7 +165,7 @@ def _existing(state: State, command: Command, otherwise: str) -> Any:
 
 def _name_of(indexes: list[dict[str, Any]], wish: Any) -> str:
     """Return the name of an index that is named, or described by its keys."""
-    if wish == "_id_" or wish == {"_id": 1}:
+    if wish in ("_id_", {"_id": 1}):
         raise CommandError(INVALID_OPTIONS, "cannot drop _id index")
     for index in indexes:
         if wish in (index["name"], index["key"]):

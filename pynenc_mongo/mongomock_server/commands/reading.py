@@ -31,13 +31,13 @@ _DISTINCT_TOO_BIG = 17217
 
 
 def find(state: State, command: Command) -> Reply:
-    """https://www.mongodb.com/docs/manual/reference/command/find/"""
+    """See https://www.mongodb.com/docs/manual/reference/command/find/."""
     collection = state.collection(command)
     refuse(command, "collation", "min", "max", "returnKey", "showRecordId", "let")
     if command.get("tailable"):
         raise CommandError(
             BAD_VALUE,
-            f"error processing query: tailable cursor requested on non capped collection: {namespace(command)}",
+            f"tailable cursor requested on non capped collection: {namespace(command)}",
         )
     check_hint(collection, command)
     documents = lookup.find(
@@ -54,7 +54,7 @@ def find(state: State, command: Command) -> Reply:
 
 
 def get_more(state: State, command: Command) -> Reply:
-    """https://www.mongodb.com/docs/manual/reference/command/getMore/"""
+    """See https://www.mongodb.com/docs/manual/reference/command/getMore/."""
     number, collection = command["getMore"], command.get("collection")
     if not isinstance(number, int) or not isinstance(collection, str):
         raise CommandError(
@@ -96,7 +96,7 @@ def distinct(state: State, command: Command) -> Reply:
 
 
 def aggregate(state: State, command: Command) -> Reply:
-    """https://www.mongodb.com/docs/manual/reference/command/aggregate/"""
+    """See https://www.mongodb.com/docs/manual/reference/command/aggregate/."""
     refuse(command, "collation", "let")
     pipeline = command.get("pipeline")
     if not isinstance(pipeline, list) or not all(
@@ -124,7 +124,7 @@ def aggregate(state: State, command: Command) -> Reply:
     return state.cursors.first_batch(namespace(command), [] if writes else encoded(found), size)
 
 
-def explain(state: State, command: Command) -> Reply:
+def explain(_: State, command: Command) -> Reply:
     """Say how mongomock finds what a command asks for: by key, or by looking at every document."""
     explained = command["explain"]
     if not isinstance(explained, dict) or not explained:

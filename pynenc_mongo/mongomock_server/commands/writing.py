@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bson import encode
+from bson.raw_bson import RawBSONDocument
 
 from pynenc_mongo.mongomock_server import lookup
 from pynenc_mongo.mongomock_server.commands.state import Command, Reply, State, check_hint, order_in, refuse
@@ -21,7 +22,7 @@ MOST_STATEMENTS = 100_000
 
 
 def insert(state: State, command: Command) -> Reply:
-    """https://www.mongodb.com/docs/manual/reference/command/insert/"""
+    """See https://www.mongodb.com/docs/manual/reference/command/insert/."""
     collection = state.collection(command)
     documents = _statements(command, "documents")
     errors = _each(documents, command, lambda _, document: lookup.insert(collection, document))
@@ -29,7 +30,7 @@ def insert(state: State, command: Command) -> Reply:
 
 
 def update(state: State, command: Command) -> Reply:
-    """https://www.mongodb.com/docs/manual/reference/command/update/"""
+    """See https://www.mongodb.com/docs/manual/reference/command/update/."""
     collection = state.collection(command)
     matched = modified = 0
     upserted: list[dict[str, Any]] = []
@@ -48,7 +49,7 @@ def update(state: State, command: Command) -> Reply:
 
 
 def delete(state: State, command: Command) -> Reply:
-    """https://www.mongodb.com/docs/manual/reference/command/delete/"""
+    """See https://www.mongodb.com/docs/manual/reference/command/delete/."""
     collection = state.collection(command)
     deleted = 0
 
@@ -68,7 +69,7 @@ def delete(state: State, command: Command) -> Reply:
 
 
 def find_and_modify(state: State, command: Command) -> Reply:
-    """https://www.mongodb.com/docs/manual/reference/command/findAndModify/"""
+    """See https://www.mongodb.com/docs/manual/reference/command/findAndModify/."""
     collection = state.collection(command)
     refuse(command, "collation", "arrayFilters", "let")
     check_hint(collection, command)
@@ -89,7 +90,7 @@ def find_and_modify(state: State, command: Command) -> Reply:
             "value": None,
             "ok": 1.0,
         }
-    if removes:
+    if removes and before is not None:
         value = _shown(collection, before, fields)
         lookup.delete(collection, {"_id": before["_id"]}, multi=False)
         return {"lastErrorObject": {"n": 1}, "value": value, "ok": 1.0}
@@ -147,10 +148,8 @@ def _has_operators(change: Command) -> bool:
 
 def _shown(collection: Any, document: Any, fields: Any) -> Any:
     """Return what a reply says of a stored document, which may change after this."""
-    from bson.raw_bson import RawBSONDocument
-
-    for shown in lookup.projected(collection, [document], fields):
-        return RawBSONDocument(encode(shown, codec_options=CODEC))
+    (shown,) = lookup.projected(collection, [document], fields)
+    return RawBSONDocument(encode(shown, codec_options=CODEC))
 
 
 def _statements(command: Command, name: str) -> Sequence[dict[str, Any]]:
