@@ -42,8 +42,9 @@ def _live(store: Store, tasks: int) -> tuple[float, list[Sent]]:
 
 
 def _replay(store: Store, sent: Sequence[Sent]) -> float:
+    assert store.database is not None
     client: MongoClient[dict[str, Any]] = MongoClient(store.url)
-    name = f"{store.database}_again"
+    name = f"{store.database.name}_again"
     documents = [
         {key: value for key, value in each.document.items() if key not in _ADDED and key[0] != "$"}
         for each in sent

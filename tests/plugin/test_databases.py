@@ -1,0 +1,100 @@
+"""`TestServer` lends databases and sweeps them; a `TestDatabase` is emptied, whatever the server can do."""
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import pytest
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
+
+from pynenc_mongo.mongomock_server.process import start_mongomock_server
+from pytest_pynenc_mongo.databases import OWNER_COLLECTION, TestDatabase, TestServer, new_name
+
+DOCUMENTS = [{"_id": number} for number in range(3)]
+UNAUTHORIZED = 13
+
+
+@pytest.fixture(scope="module", params=["mongomock", "embedded"])
+def server(request: pytest.FixtureRequest) -> Iterator[TestServer]:
+    if request.param == "embedded":
+        yield TestServer(request.getfixturevalue("embedded_url"))
+        return
+    with start_mongomock_server() as mongomock:
+        yield TestServer(mongomock.url)
+
+
+@pytest.fixture
+def database(server: TestServer) -> Iterator[TestDatabase]:
+    """A database with two collections that hold documents, and one that holds none."""
+    with server.lend(new_name("pynenc_test")) as lent:
+        for name in ("tea", "cake"):
+            lent.handle[name].insert_many(DOCUMENTS)
+        lent.handle["tea"].create_index("cups")
+        lent.handle.create_collection("plates")
+        yield lent
+
+
+def stored(database: TestDatabase) -> dict[str, int]:
+    """Return how many documents each collection holds that holds any, but for the owner's."""
+    names = {*database.handle.list_collection_names()} - {OWNER_COLLECTION}
+    counts = {name: database.handle[name].count_documents({}) for name in names}
+    return {name: count for name, count in counts.items() if count}
+
+
+def refusing(code: int) -> Any:
+    """Return what pymongo's `aggregate` is on a server that answers with an error."""
+
+    def aggregate(*_: Any, **__: Any) -> NoReturn:
+        raise OperationFailure("Unrecognized pipeline stage name: '$unionWith'", code)
+
+    return aggregate
+
+
+def test_a_purge_deletes_documents_and_nothing_else(database: TestDatabase) -> None:
+    database.purge()
+    assert stored(database) == {}
+    assert "cups_1" in database.handle["tea"].index_information()
+    assert database.handle[OWNER_COLLECTION].count_documents({}) == 1
+
+
+@pytest.mark.parametrize("code", [40324, 304, 238], ids=["MongoDB 4.2, DocumentDB", "DocumentDB", "FerretDB"])
+def test_a_server_without_unions_is_asked_for_each_collection(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr(Collection, "aggregate", refusing(code))
+    database.copy_to(f"{database.name}_copy", "a test")
+    database.purge()
+    copy = TestDatabase(database.server, f"{database.name}_copy")
+    assert stored(database) == {}
+    assert stored(copy) == {"tea": 3, "cake": 3}
+    database.server.client.drop_database(copy.name)
+
+
+def test_another_refusal_is_not_taken_for_a_server_without_unions(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Collection, "aggregate", refusing(UNAUTHORIZED))
+    with pytest.raises(OperationFailure) as refused:
+        database.purge()
+    assert refused.value.code == UNAUTHORIZED
+
+
+def test_a_lent_database_is_dropped_even_if_the_borrower_fails(server: TestServer) -> None:
+    name = new_name("pynenc_test")
+
+    def borrow() -> NoReturn:
+        with server.lend(name):
+            assert name in server.client.list_database_names()
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        borrow()
+    assert name not in server.client.list_database_names()
+    server.close()
+
+
+def test_no_password_is_shown() -> None:
+    database = TestDatabase(TestServer("mongodb://ann:secret@db.example/"), "shop")
+    assert "secret" not in repr(database)
+    assert "mongodb://ann:***@db.example/" in repr(database)
+    assert database.url == "mongodb://ann:secret@db.example/"
