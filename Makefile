@@ -29,9 +29,9 @@ $(READY): pyproject.toml
 	@touch $@
 
 demo: venv
-	@echo "== The example shop on a mongomock store that its processes share =="
+	@echo "== The example shop on mongomock, in a child process of the tests =="
 	@$(BIN)/python -m pytest -c examples/pytest.ini examples -n 2
-	@echo "== The same on a real wire: SecantusDB in a child process =="
+	@echo "== The same on SecantusDB in a child process =="
 	@$(BIN)/python -m pytest -c examples/pytest.ini examples -n 2 --pynenc-mongo-url embedded://
 
 test: venv
