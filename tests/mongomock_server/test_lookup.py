@@ -55,7 +55,7 @@ def documents(draw: st.DrawFn) -> list[dict[str, Any]]:
 def test_it_finds_what_mongomock_finds(
     stored: list[dict[str, Any]], wanted: dict[str, Any], order: list[tuple[str, int]], skip: int, limit: int
 ) -> None:
-    plain = mongomock.MongoClient().shop.things
+    plain: Any = mongomock.MongoClient().shop.things
     quick = lookup.collection_in(lookup.open_client(), "shop", "things")
     stored_in(plain, stored)
     stored_in(quick, stored)
