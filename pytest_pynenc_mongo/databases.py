@@ -14,8 +14,10 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.database import Database
+
     from pynenc_mongo.conf.address import MongoAddress
-    from pynenc_mongo.storage.portable import PortableClient, PortableDatabase
 
 OWNER_COLLECTION = "pynenc_test_owner"
 _OWNER = {"_id": "owner"}
@@ -51,7 +53,7 @@ def temporary(url: str, name: str) -> Generator[str]:
     client.close_server(url)
 
 
-def sign(database: "PortableDatabase", **more: Any) -> None:
+def sign(database: "Database[Any]", **more: Any) -> None:
     """Write into a database whose it is: this process's."""
     owner = {
         **_OWNER,
@@ -121,13 +123,13 @@ def sweep(url: str, prefix: str, *, kept_too: bool) -> list[str]:
     return swept
 
 
-def open_client(url: str) -> "PortableClient":
+def open_client(url: str) -> "MongoClient[Any]":
     from pynenc_mongo.storage import client
 
     return client.client_at(_address(url, "admin"))
 
 
-def open_database(url: str, name: str) -> "PortableDatabase":
+def open_database(url: str, name: str) -> "Database[Any]":
     from pynenc_mongo.storage import client
 
     return client.database_at(_address(url, name))

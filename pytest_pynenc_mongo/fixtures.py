@@ -11,10 +11,11 @@ from pytest_pynenc_mongo import marker, options, report
 from pytest_pynenc_mongo.errors import PynencMongoTestError
 
 if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.database import Database
     from pynenc import Pynenc
     from pynenc.runner.base_runner import BaseRunner
 
-    from pynenc_mongo.storage.portable import PortableClient, PortableDatabase
     from pytest_pynenc_mongo.engines import Engine
     from pytest_pynenc_mongo.waiting import Wait
     from pytest_pynenc_mongo.workers import Worker
@@ -53,7 +54,7 @@ def pynenc_mongo_database(request: pytest.FixtureRequest, pynenc_mongo_url: str)
 
 
 @pytest.fixture(scope="session")
-def pynenc_mongo_client(pynenc_mongo_url: str) -> "PortableClient":
+def pynenc_mongo_client(pynenc_mongo_url: str) -> "MongoClient[Any]":
     """A client of the server: pymongo's, or one that looks like it on mongomock."""
     from pytest_pynenc_mongo import databases
 
@@ -63,7 +64,7 @@ def pynenc_mongo_client(pynenc_mongo_url: str) -> "PortableClient":
 @pytest.fixture
 def pynenc_mongo_db(
     request: pytest.FixtureRequest, pynenc_mongo_url: str, pynenc_mongo_database: str
-) -> Generator["PortableDatabase"]:
+) -> Generator["Database[Any]"]:
     """The test database, for assertions and for seeding; emptied after the test."""
     from pytest_pynenc_mongo import databases
 

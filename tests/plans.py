@@ -5,7 +5,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from tests.unit.helpers import CommandLog, Seen
+from tests.storage.helpers import CommandLog, Seen
 
 
 def assert_indexed(database: Database[Any], log: CommandLog) -> None:

@@ -13,8 +13,7 @@ from pynenc.invocation.status import InvocationStatus
 from pynenc_mongo.orchestrator.documents import INVOCATIONS, NEWEST_FIRST, InvocationDoc, digests, one_of
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.portable import Filter
-from pynenc_mongo.storage.verbs import insert_all_missing
+from pynenc_mongo.storage.verbs import Filter, insert_all_missing
 
 
 class Invocations:

@@ -13,6 +13,7 @@ from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus
 from pynenc.orchestrator.base_orchestrator import BaseBlockingControl, BaseOrchestrator
 from pynenc.trigger.conditions import ExceptionContext, ResultContext
 
+from pynenc_mongo.component import collections_of, settings_of
 from pynenc_mongo.conf.config_orchestrator import ConfigOrchestratorMongo
 from pynenc_mongo.orchestrator.blocking import MongoBlockingControl
 from pynenc_mongo.orchestrator.documents import (
@@ -27,8 +28,6 @@ from pynenc_mongo.orchestrator.heartbeats import Heartbeats
 from pynenc_mongo.orchestrator.invocations import Invocations
 from pynenc_mongo.orchestrator.services import AtomicServices
 from pynenc_mongo.orchestrator.transitions import Transitions
-from pynenc_mongo.reach import refuse_unshared_store
-from pynenc_mongo.storage.collections import Collections
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -55,8 +54,7 @@ class MongoOrchestrator(BaseOrchestrator):
 
     def __init__(self, app: "Pynenc") -> None:
         super().__init__(app)
-        refuse_unshared_store(self.conf.address(), app.conf.runner_cls)
-        self._collections = Collections(self.conf, app.app_id, COMPONENT, SPECS)
+        self._collections = collections_of(app, self.conf, COMPONENT, SPECS)
         self._invocations = Invocations(self._collections)
         self._transitions = Transitions(self._collections)
         self._blocking = MongoBlockingControl(self._collections, self._invocations)
@@ -65,10 +63,7 @@ class MongoOrchestrator(BaseOrchestrator):
 
     @cached_property
     def conf(self) -> ConfigOrchestratorMongo:
-        return ConfigOrchestratorMongo(
-            config_values=self.app.config_values,
-            config_filepath=self.app.config_filepath,
-        )
+        return settings_of(self.app, ConfigOrchestratorMongo)
 
     def purge(self) -> None:
         """Remove all orchestrator data of this app."""

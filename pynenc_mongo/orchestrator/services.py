@@ -14,7 +14,7 @@ from pynenc.orchestrator.atomic_service import (
 from pynenc_mongo.orchestrator.documents import EXECUTIONS, decode_execution, encode_execution
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.verbs import insert_missing, put, swap
+from pynenc_mongo.storage.verbs import insert_missing, put, update_if
 
 _RUNNING = AtomicServiceExecutionStatus.RUNNING
 _BLOCKED = AtomicServiceExecutionStatus.BLOCKED
@@ -67,7 +67,7 @@ class AtomicServices:
         if reason:
             changes["reason"] = reason
         own_running = {"_id": run.atomic_service_id.atomic_service_run_id, "running": True}
-        if swap(executions, own_running, {"$set": changes, "$unset": {"running": ""}}):
+        if update_if(executions, own_running, {"$set": changes, "$unset": {"running": ""}}):
             return
         unseen = AtomicServiceExecution(run.atomic_service_id, ended_at, ended_at, status, reason)
         insert_missing(executions, encode_execution(unseen))

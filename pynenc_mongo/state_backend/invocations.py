@@ -10,8 +10,7 @@ from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import INVOCATIONS, InvocationDoc
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.portable import Filter
-from pynenc_mongo.storage.verbs import pages, put_many
+from pynenc_mongo.storage.verbs import Filter, pages, put_many
 
 
 class Invocations:

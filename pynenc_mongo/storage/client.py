@@ -9,16 +9,16 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pymongo import MongoClient
+from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError, ServerSelectionTimeoutError
 
 from pynenc_mongo.conf.address import MongoAddress, names_user, option_in
 from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, ClientLimits
 from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
 from pynenc_mongo.storage import serving
-from pynenc_mongo.storage.portable import PortableClient, PortableDatabase
 
 
 class _ClientKey(NamedTuple):
@@ -29,8 +29,8 @@ class _ClientKey(NamedTuple):
     limits: ClientLimits
 
 
-_clients: dict[_ClientKey, PortableClient] = {}
-_inherited: list[PortableClient] = []  # kept, so that no finalizer runs on a parent's sockets
+_clients: dict[_ClientKey, MongoClient[Any]] = {}
+_inherited: list[MongoClient[Any]] = []  # kept, so that no finalizer runs on a parent's sockets
 _lock = threading.Lock()
 _epoch = 0
 
@@ -40,7 +40,7 @@ def epoch() -> int:
     return _epoch
 
 
-def database_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> PortableDatabase:
+def database_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> Database[Any]:
     """Return this process's handle to a database, connecting if need be.
 
     :raises MongoConfigError: if the driver refuses the URL
@@ -49,7 +49,7 @@ def database_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) ->
     return client_at(address, limits)[address.database]
 
 
-def client_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> PortableClient:
+def client_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> MongoClient[Any]:
     """Return this process's client for a server, connecting if need be.
 
     :raises MongoConfigError: if the driver refuses the URL
@@ -92,10 +92,10 @@ def _key(address: MongoAddress, limits: ClientLimits) -> _ClientKey:
     return _ClientKey(address.url, credentials, limits)
 
 
-def _connect(address: MongoAddress, limits: ClientLimits) -> PortableClient:
+def _connect(address: MongoAddress, limits: ClientLimits) -> MongoClient[Any]:
     """Open a client and wait until a server answers."""
     if address.is_mock:
-        return serving.connect(address.url)
+        return cast("MongoClient[Any]", serving.connect(address.url))
     try:
         client: MongoClient[dict[str, Any]] = MongoClient(address.url, **_options(address, limits))
     except (InvalidURI, ConfigurationError, ValueError, TypeError) as error:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NotRequired, TypedDict
 
+from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from pynenc_mongo.errors import MissingPartsError
 from pynenc_mongo.storage.collections import CollectionSpec
-from pynenc_mongo.storage.portable import PortableCollection
 from pynenc_mongo.storage.verbs import insert_missing
 
 _READS_OF_A_MOVING_VALUE = 5
@@ -50,7 +50,7 @@ PARTS: CollectionSpec[PartDoc] = CollectionSpec("payload_parts")
 class Payloads:
     """Stores texts, their parts in one collection; `part_bytes` is the most that one document takes."""
 
-    def __init__(self, parts: Callable[[], PortableCollection[PartDoc]], part_bytes: int) -> None:
+    def __init__(self, parts: Callable[[], Collection[PartDoc]], part_bytes: int) -> None:
         self._parts = parts
         self._part_bytes = part_bytes
 
@@ -80,7 +80,7 @@ class Payloads:
         if "generation" in payload:
             self._parts().delete_many({"_id": {"$in": _part_keys(payload)}})
 
-    def put(self, heads: PortableCollection[HeadDoc], key: str, text: str) -> None:
+    def put(self, heads: Collection[HeadDoc], key: str, text: str) -> None:
         """Store `text` under `key` in place of what was there; one command unless either is large."""
         payload = self.store(text)
         with self._discarded_if_refused(payload):
@@ -88,7 +88,7 @@ class Payloads:
         if replaced is not None:
             self.discard(replaced["payload"])
 
-    def put_missing(self, heads: PortableCollection[HeadDoc], key: str, text: str) -> None:
+    def put_missing(self, heads: Collection[HeadDoc], key: str, text: str) -> None:
         """Store `text` under `key` unless something is stored there: for keys made of their content."""
         if self._needs_parts(text) and heads.find_one({"_id": key}, ["_id"]):
             return
@@ -98,7 +98,7 @@ class Payloads:
         if not stored:
             self.discard(payload)
 
-    def get(self, heads: PortableCollection[HeadDoc], key: str) -> str | None:
+    def get(self, heads: Collection[HeadDoc], key: str) -> str | None:
         """Return the text under `key`, or None.
 
         :raises MissingPartsError: if a part of it is not stored
@@ -149,7 +149,7 @@ class Payloads:
             packed[start : start + self._part_bytes] for start in range(0, len(packed), self._part_bytes)
         ]
         payload: Payload = {"generation": uuid.uuid4().hex, "parts": len(slices)}
-        documents = [
+        documents: list[PartDoc] = [
             {"_id": key, "data": data} for key, data in zip(_part_keys(payload), slices, strict=True)
         ]
         try:
@@ -172,7 +172,7 @@ class Payloads:
         return b"".join(found[key] for key in keys)
 
 
-def _put_head(heads: PortableCollection[HeadDoc], document: HeadDoc) -> HeadDoc | None:
+def _put_head(heads: Collection[HeadDoc], document: HeadDoc) -> HeadDoc | None:
     """Replace the head and return the one that made way, if it had parts."""
     if "generation" not in document["payload"]:
         # one plain update, unless the old value has parts: then the upsert meets its key and fails

@@ -11,8 +11,7 @@ from pynenc.trigger.conditions import ConditionContext, EventCondition
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import from_micros, to_micros
-from pynenc_mongo.storage.portable import Filter
-from pynenc_mongo.storage.verbs import insert_missing, pages, put_many, swap
+from pynenc_mongo.storage.verbs import Filter, insert_missing, pages, put_many, update_if
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import CONDITIONS, CRON_EXECUTIONS, TRIGGERS, Condition
 
@@ -124,4 +123,4 @@ class CronExecutions:
         at = to_micros(instant)
         if expected is None:
             return insert_missing(executions, {"_id": condition_id, "at": at})
-        return swap(executions, {"_id": condition_id, "at": to_micros(expected)}, {"$set": {"at": at}})
+        return update_if(executions, {"_id": condition_id, "at": to_micros(expected)}, {"$set": {"at": at}})

@@ -9,8 +9,7 @@ from pynenc.trigger.monitoring import EventMarkerPage, EventRecord
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.portable import Filter, Update
-from pynenc_mongo.storage.verbs import PAGE_SIZE
+from pynenc_mongo.storage.verbs import PAGE_SIZE, Filter, Update
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import EVENTS, MARKER_FIELDS, EventDoc
 from pynenc_mongo.trigger.texts import delete_all, text_in
@@ -78,7 +77,7 @@ class Events:
     def get_all(self, event_ids: Sequence[str]) -> dict[str, EventRecord | None]:
         """Return the event of each id, or None, in one command."""
         wanted = {"_id": {"$in": list(event_ids)}}
-        found = self._collections.existing(EVENTS).find(wanted) if event_ids else []
+        found: Iterable[EventDoc] = self._collections.existing(EVENTS).find(wanted) if event_ids else ()
         stored = {event.event_id: event for event in self._decoded(found)}
         return {event_id: stored.get(event_id) for event_id in event_ids}
 

@@ -14,10 +14,8 @@ from pynenc.trigger.base_trigger import BaseTrigger
 from pynenc.trigger.conditions import ExceptionContext, ResultContext, StatusContext
 from pynenc.trigger.trigger_definitions import TriggerDefinition
 
+from pynenc_mongo.component import collections_of, payloads_in, settings_of
 from pynenc_mongo.conf.config_trigger import ConfigTriggerMongo
-from pynenc_mongo.reach import refuse_unshared_store
-from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.payloads import PARTS, Payloads
 from pynenc_mongo.trigger.claims import Claims, ValidConditions
 from pynenc_mongo.trigger.definitions import Conditions, CronExecutions, Triggers
 from pynenc_mongo.trigger.documents import COMPONENT, SPECS, Condition
@@ -63,9 +61,8 @@ class MongoTrigger(BaseTrigger):
 
     def __init__(self, app: "Pynenc") -> None:
         super().__init__(app)
-        refuse_unshared_store(self.conf.address(), app.conf.runner_cls)
-        self._collections = Collections(self.conf, app.app_id, COMPONENT, SPECS)
-        self._payloads = Payloads(lambda: self._collections.indexed(PARTS), self.conf.part_bytes())
+        self._collections = collections_of(app, self.conf, COMPONENT, SPECS)
+        self._payloads = payloads_in(self._collections, self.conf)
         self._conditions = Conditions(app, self._collections)
         self._triggers = Triggers(self._collections)
         self._cron_executions = CronExecutions(self._collections)
@@ -77,10 +74,7 @@ class MongoTrigger(BaseTrigger):
 
     @cached_property
     def conf(self) -> ConfigTriggerMongo:
-        config = ConfigTriggerMongo(
-            config_values=self.app.config_values,
-            config_filepath=self.app.config_filepath,
-        )
+        config = settings_of(self.app, ConfigTriggerMongo)
         validate_trigger_config(config)
         return config
 

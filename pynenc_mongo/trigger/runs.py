@@ -8,8 +8,7 @@ from typing import Any
 from pynenc.trigger.monitoring import TriggerRunRecord
 
 from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.portable import Filter
-from pynenc_mongo.storage.verbs import PAGE_SIZE, put
+from pynenc_mongo.storage.verbs import PAGE_SIZE, Filter, put
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import RUNS, TriggerRunDoc
 

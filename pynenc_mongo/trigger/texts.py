@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from itertools import batched
 from typing import Any
 
+from pymongo.collection import Collection
+
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.portable import PortableCollection
 from pynenc_mongo.storage.verbs import PAGE_SIZE
 
 
 def text_in(
-    payloads: Payloads, collection: PortableCollection[Any], document: Mapping[str, Any], field: str
+    payloads: Payloads, collection: Collection[Any], document: Mapping[str, Any], field: str
 ) -> str | None:
     """Return the text in `field` of a document that was just read, or None if it was deleted meanwhile.
 
@@ -26,9 +27,7 @@ def text_in(
     return payloads.read(find, field, document["_id"])
 
 
-def delete_all(
-    payloads: Payloads, collection: PortableCollection[Any], keys: Iterable[str], field: str
-) -> None:
+def delete_all(payloads: Payloads, collection: Collection[Any], keys: Iterable[str], field: str) -> None:
     """Delete documents by their keys, and the parts of the texts in `field`: two commands a thousand keys."""
     for batch in batched(keys, PAGE_SIZE):
         chosen = {"_id": {"$in": list(batch)}}

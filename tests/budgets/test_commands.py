@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from pymongo.database import Database
 from pynenc import Pynenc
 from pynenc import context as pynenc_context
 from pynenc.identifiers.invocation_id import InvocationId
@@ -13,9 +14,8 @@ from pynenc.trigger.monitoring import EventRecord
 from benchmarks import life
 from benchmarks.counting import Counter, Sent, counted
 from benchmarks.shop import app as shop
-from pynenc_mongo.storage.portable import PortableDatabase
 from pytest_pynenc_mongo import apps, databases, wiring
-from tests.unit.helpers import address_of, new_name
+from tests.storage.helpers import address_of, new_name
 
 READS = ("find", "distinct", "aggregate")
 
@@ -272,7 +272,7 @@ def test_what_a_test_pays_that_stores_nothing_after_many_that_did(
     assert len(counter.take()) <= 4
 
 
-def in_use_by(database: PortableDatabase) -> dict[str, int]:
+def in_use_by(database: Database[Any]) -> dict[str, int]:
     counts = {name: database[name].count_documents({}) for name in database.list_collection_names()}
     return {name: count for name, count in counts.items() if count}
 

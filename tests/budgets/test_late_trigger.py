@@ -11,7 +11,7 @@ from benchmarks.life import RUNNER
 from pytest_pynenc_mongo import wiring
 from tests.budgets import late_shop
 from tests.budgets.late_shop import meanwhile, register_in_another_process, sell
-from tests.unit.helpers import address_of, new_name
+from tests.storage.helpers import address_of, new_name
 
 STATUSES = ("registered", "pending", "running", "success", "result")
 FAILURES = ("failed", "exception")

@@ -8,7 +8,7 @@ from pynenc import Pynenc
 from benchmarks.counting import Counter, counted
 from pynenc_mongo.orchestrator import heartbeats
 from tests.orchestrator.helpers import app_at
-from tests.unit.helpers import new_name
+from tests.storage.helpers import new_name
 
 RUNNERS = ["runner 1", "runner 2"]
 ONE_TURN = 0.01

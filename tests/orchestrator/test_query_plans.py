@@ -13,7 +13,7 @@ from pynenc_mongo.orchestrator.documents import INVOCATIONS
 from pynenc_mongo.storage import client
 from tests.orchestrator.helpers import app_at, bake, invocation_of, sell
 from tests.plans import assert_indexed, stages_of, winning_plan
-from tests.unit.helpers import CommandLog, address_of, logged_commands, new_name
+from tests.storage.helpers import CommandLog, address_of, logged_commands, new_name
 
 COUNT = 300
 SOME = [invocation_of(bake, cake=f"{number % 20}") for number in range(COUNT)]

@@ -16,7 +16,7 @@ from pynenc_mongo.broker.documents import MESSAGES
 from pynenc_mongo.orchestrator.documents import EXECUTIONS, INVOCATIONS, encode_record
 from pynenc_mongo.storage import client
 from tests.orchestrator.helpers import app_at, bake, invocation_of, print_label
-from tests.unit.helpers import FORK_OF_THREADS, address_of, in_processes, new_name
+from tests.storage.helpers import FORK_OF_THREADS, address_of, in_processes, new_name
 
 PROCESSES = 8
 FORK = get_context("fork")

@@ -15,7 +15,7 @@ from pynenc.state_backend.base_state_backend import InvocationHistory
 
 from pynenc_mongo.state_backend.documents import HISTORY
 from tests.state_backend.helpers import MICROSECOND, NOON, Backend, add, history
-from tests.unit.helpers import CommandLog, documents_in
+from tests.storage.helpers import CommandLog, documents_in
 
 RUNNER = RunnerContext("ThreadRunner", "runner")
 

@@ -7,7 +7,7 @@ from pynenc_mongo import errors
 from pynenc_mongo.errors import MissingPartsError, PynencMongoError
 from pynenc_mongo.state_backend.mongo_state_backend import ChunkPrefix
 from tests.state_backend.helpers import Backend, noise, parts_of
-from tests.unit.helpers import CommandLog, raised
+from tests.storage.helpers import CommandLog, raised
 
 ONE = InvocationId("invocation one")
 

@@ -24,7 +24,7 @@ from tests.state_backend.helpers import (
     noise,
     workflow,
 )
-from tests.unit.helpers import CommandLog, address_of, app_on, logged_commands, new_name
+from tests.storage.helpers import CommandLog, address_of, app_on, logged_commands, new_name
 
 COUNT = 300
 SOME = InvocationId("150")

@@ -7,7 +7,7 @@ from pynenc.runner.runner_context import RunnerContext
 
 from pynenc_mongo.storage.verbs import pages
 from tests.state_backend.helpers import Backend
-from tests.unit.helpers import CommandLog
+from tests.storage.helpers import CommandLog
 
 
 def context(runner_id: str, parent: RunnerContext | None = None) -> RunnerContext:

@@ -17,7 +17,7 @@ from pynenc_mongo.conf.address import MongoAddress
 from pynenc_mongo.storage import client
 from pynenc_mongo.trigger.documents import CLAIMS
 from pynenc_mongo.trigger.mongo_trigger import MongoTrigger
-from tests.unit.helpers import AT_ONCE_SECONDS, FORK_OF_THREADS, in_processes, in_threads, new_name
+from tests.storage.helpers import AT_ONCE_SECONDS, FORK_OF_THREADS, in_processes, in_threads, new_name
 
 CALLERS = 8
 RUNS = [f"run-{number}" for number in range(20)]

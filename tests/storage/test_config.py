@@ -8,7 +8,7 @@ from pynenc_mongo.conf.address import DATABASE_NAME_LIMIT_BYTES, check_database_
 from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, DOCUMENT_PAYLOAD_LIMIT_BYTES, ConfigMongo
 from pynenc_mongo.conf.config_state_backend import ConfigStateBackendMongo
 from pynenc_mongo.errors import MongoConfigError
-from tests.unit.helpers import raised
+from tests.storage.helpers import raised
 
 URL = "mongodb://mongo.example:27017"
 

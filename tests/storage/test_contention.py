@@ -9,12 +9,12 @@ from typing import Any
 
 import mongomock
 import pytest
+from pymongo.collection import Collection
 
-from pynenc_mongo.storage.portable import PortableCollection
-from pynenc_mongo.storage.verbs import claim, insert_missing, put_many, swap
-from tests.unit.helpers import documents_in, in_threads
+from pynenc_mongo.storage.verbs import insert_missing, pop, put_many, update_if
+from tests.storage.helpers import documents_in, in_threads
 
-Things = PortableCollection[Any]
+Things = Collection[Any]
 
 CALLERS = 8
 DOCUMENTS = 500
@@ -33,7 +33,7 @@ def eager_threads() -> Iterator[None]:
 
 
 def claim_all(things: Any) -> list[str]:
-    taken = iter(partial(claim, things, {}), None)
+    taken = iter(partial(pop, things, {}), None)
     return [document["_id"] for document in taken]
 
 
@@ -74,7 +74,7 @@ def test_a_swap_that_several_want_has_one_winner(things: Things) -> None:
         key = str(number)
         things.insert_one({"_id": key, "owner": None})
         calls = [
-            partial(swap, things, {"_id": key, "owner": None}, {"$set": {"owner": caller}})
+            partial(update_if, things, {"_id": key, "owner": None}, {"$set": {"owner": caller}})
             for caller in range(CALLERS)
         ]
         won = outcomes_of(list(calls))

@@ -12,13 +12,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from pymongo.collection import Collection
 
 from pynenc_mongo.errors import MongoUnreachableError
 from pynenc_mongo.storage import client, serving
 from pynenc_mongo.storage.mock import MockClient
-from pynenc_mongo.storage.portable import PortableCollection
 from tests.plugin.helpers import wait_until
-from tests.unit.helpers import AT_ONCE_SECONDS, collection_at, documents_in, in_threads, raised
+from tests.storage.helpers import AT_ONCE_SECONDS, collection_at, documents_in, in_threads, raised
 
 
 class Owner:
@@ -26,7 +26,7 @@ class Owner:
 
     def __init__(self, root: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.unit.served_owner"],
+            [sys.executable, "-m", "tests.storage.served_owner"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=root,
@@ -68,7 +68,7 @@ def owner(request: pytest.FixtureRequest) -> Iterator[Owner]:
 
 
 @pytest.fixture
-def things(owner: Owner) -> PortableCollection[Any]:
+def things(owner: Owner) -> Collection[Any]:
     return collection_at(owner.url, "any", "things")
 
 
@@ -97,7 +97,7 @@ class Call:
         return self._outcome
 
 
-def asked_and_not_answered(owner: Owner, things: PortableCollection[Any]) -> Call:
+def asked_and_not_answered(owner: Owner, things: Collection[Any]) -> Call:
     """Return a call that the owner has received and cannot answer."""
     things.insert_one({"_id": "1"})
     (idle,) = store_of(things)._idle
@@ -129,7 +129,7 @@ def assert_gone(outcome: object) -> None:
 
 @pytest.mark.parametrize("children", [0, 2])
 def test_the_death_of_the_owner_ends_a_call_under_way(
-    owner: Owner, things: PortableCollection[Any], children: int
+    owner: Owner, things: Collection[Any], children: int
 ) -> None:
     call = asked_and_not_answered(owner, things)
     for _ in range(children):
@@ -140,7 +140,7 @@ def test_the_death_of_the_owner_ends_a_call_under_way(
 
 @pytest.mark.parametrize("children", [0, 2])
 def test_after_the_death_of_the_owner_every_call_fails_at_once(
-    owner: Owner, things: PortableCollection[Any], children: int
+    owner: Owner, things: Collection[Any], children: int
 ) -> None:
     things.insert_one({"_id": "1"})
     for _ in range(children):
@@ -165,24 +165,20 @@ def test_the_death_of_the_owner_ends_a_call_that_it_was_accepting_when_it_forked
     assert_gone(call.outcome())
 
 
-def test_close_ends_a_call_under_way(owner: Owner, things: PortableCollection[Any]) -> None:
+def test_close_ends_a_call_under_way(owner: Owner, things: Collection[Any]) -> None:
     call = asked_and_not_answered(owner, things)
     assert owner.tell("close") == "done"
     assert_gone(call.outcome())
 
 
-def test_after_close_every_call_of_others_fails_at_once(
-    owner: Owner, things: PortableCollection[Any]
-) -> None:
+def test_after_close_every_call_of_others_fails_at_once(owner: Owner, things: Collection[Any]) -> None:
     things.insert_one({"_id": "1"})
     assert owner.tell("close") == "done"
     for _ in range(3):
         assert_gone(Call(lambda: things.find_one({})).outcome())
 
 
-def test_the_end_of_one_owner_leaves_other_stores_alone(
-    owner: Owner, things: PortableCollection[Any]
-) -> None:
+def test_the_end_of_one_owner_leaves_other_stores_alone(owner: Owner, things: Collection[Any]) -> None:
     served = serving.serve()
     try:
         survivor = collection_at(served.url, "any", "things")

@@ -10,7 +10,7 @@ from pynenc_mongo.conf.address import MongoAddress, database_in, mask_url
 from pynenc_mongo.conf.config_mongo import ClientLimits, ConfigMongo
 from pynenc_mongo.errors import PynencMongoError
 from pynenc_mongo.storage import client, serving
-from tests.unit.helpers import raised
+from tests.storage.helpers import raised
 
 SECRET = "hunter2"
 QUICKLY = ClientLimits(connect_seconds=0.01)

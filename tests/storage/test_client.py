@@ -4,16 +4,17 @@ import socket
 import time
 from collections.abc import Iterator
 from multiprocessing import get_context
+from typing import Any
 
 import pytest
+from pymongo.database import Database
 from pynenc.identifiers.invocation_id import InvocationId
 
 from pynenc_mongo.conf.address import MongoAddress
 from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, ClientLimits
 from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
 from pynenc_mongo.storage import client
-from pynenc_mongo.storage.portable import PortableDatabase
-from tests.unit.helpers import (
+from tests.storage.helpers import (
     AT_ONCE_SECONDS,
     FORK_OF_THREADS,
     address_of,
@@ -79,7 +80,7 @@ def test_a_second_app_with_another_database_does_not_write_into_the_firsts(
             client.client_at(address_of(any_url, name)).drop_database(name)
 
 
-def test_a_process_has_one_client_for_the_same_settings(any_url: str, database: PortableDatabase) -> None:
+def test_a_process_has_one_client_for_the_same_settings(any_url: str, database: Database[Any]) -> None:
     one, other = address_of(any_url, "one"), MongoAddress(any_url, "other", "elsewhere")
     assert client.client_at(one) is client.client_at(one)
     assert client.client_at(one) is client.client_at(other)
@@ -122,7 +123,7 @@ def test_other_credentials_have_another_client() -> None:
 # close
 
 
-def test_after_close_the_next_use_opens_another_client(any_url: str, database: PortableDatabase) -> None:
+def test_after_close_the_next_use_opens_another_client(any_url: str, database: Database[Any]) -> None:
     address = address_of(any_url, database.name)
     before = client.client_at(address)
     client.close(address)
@@ -132,7 +133,7 @@ def test_after_close_the_next_use_opens_another_client(any_url: str, database: P
     assert list(documents_in(after[database.name]["things"])) == ["after"]
 
 
-def test_an_app_goes_on_after_its_client_was_closed(any_url: str, database: PortableDatabase) -> None:
+def test_an_app_goes_on_after_its_client_was_closed(any_url: str, database: Database[Any]) -> None:
     state_backend = app_on(any_url, database.name).state_backend
     state_backend._set_result(InvocationId("invocation"), "before")
     client.close_server(any_url)

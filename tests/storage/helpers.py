@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient, monitoring
+from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 from pynenc import Pynenc
 
@@ -21,7 +22,6 @@ from pynenc_mongo.builder import COMPONENTS
 from pynenc_mongo.conf.address import MongoAddress
 from pynenc_mongo.storage import client, serving
 from pynenc_mongo.storage.mock import Command, MockClient, Store
-from pynenc_mongo.storage.portable import PortableCollection
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -131,7 +131,7 @@ def address_of(url: str, database: str) -> MongoAddress:
     return MongoAddress(url, database, "a test")
 
 
-def collection_at(url: str, database: str, name: str) -> PortableCollection[Any]:
+def collection_at(url: str, database: str, name: str) -> Collection[Any]:
     return client.database_at(address_of(url, database))[name]
 
 
@@ -141,7 +141,7 @@ def app_on(url: str, database: str, app_id: str = "shop", **settings: Any) -> Py
     return Pynenc(config_values=values)
 
 
-def documents_in(collection: PortableCollection[Any]) -> dict[str, Any]:
+def documents_in(collection: Any) -> dict[str, Any]:
     """Return all documents by their key."""
     return {document["_id"]: document for document in collection.find({})}
 
@@ -152,7 +152,7 @@ class Failing:
     It refuses to do it, or the connection breaks: before it was done, or after, so that its answer is lost.
     """
 
-    def __init__(self, collection: PortableCollection[Any], method: str, how: str) -> None:
+    def __init__(self, collection: Collection[Any], method: str, how: str) -> None:
         assert how in FAILURES
         self._collection = collection
         self._method = method

@@ -7,7 +7,7 @@ import pytest
 from mongomock import filtering
 
 from pynenc_mongo.storage import serving
-from tests.unit.helpers import new_name
+from tests.storage.helpers import new_name
 
 COUNT = 500
 LOOKUPS: dict[str, Callable[[Any], object]] = {

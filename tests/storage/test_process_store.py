@@ -6,7 +6,7 @@ import pytest
 
 from pynenc_mongo.errors import MongoStoreNotSharedError
 from pynenc_mongo.storage import client, serving
-from tests.unit.helpers import (
+from tests.storage.helpers import (
     FORK_OF_THREADS,
     address_of,
     collection_at,

@@ -14,8 +14,8 @@ from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
 from pynenc_mongo.storage import client, serving
 from pynenc_mongo.storage.mock import Command, MockClient
 from pynenc_mongo.storage.serving import RemoteStore, ServedStore
-from pynenc_mongo.storage.verbs import claim, insert_missing, swap
-from tests.unit.helpers import (
+from pynenc_mongo.storage.verbs import insert_missing, pop, update_if
+from tests.storage.helpers import (
     FORK_OF_THREADS,
     collection_at,
     documents_in,
@@ -55,13 +55,13 @@ def visitor(served: ServedStore) -> Iterator[RemoteStore]:
 def claim_all(url: str, database: str) -> list[str]:
     things = collection_at(url, database, "things")
     claimed = []
-    while document := claim(things, {}):
+    while document := pop(things, {}):
         claimed.append(document["_id"])
     return claimed
 
 
 def swap_once(url: str, database: str, key: str) -> bool:
-    return swap(
+    return update_if(
         collection_at(url, database, "things"), {"_id": key, "taken": False}, {"$set": {"taken": True}}
     )
 
