@@ -4,15 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pymongo.errors import DuplicateKeyError
 from pynenc.trigger.monitoring import EventMarkerPage, EventRecord
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.verbs import PAGE_SIZE, Filter, Update
+from pynenc_mongo.storage.verbs import Filter
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import EVENTS, MARKER_FIELDS, EventDoc
-from pynenc_mongo.trigger.texts import delete_all, text_in
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -63,16 +61,10 @@ class Events:
 
     def put(self, event: EventRecord) -> None:
         """Store an event in place of an earlier version of it; what it triggered stays linked."""
-        record = self._payloads.store(event.to_json(self._app))
-        update = documents.update_to(documents.encode_event(event, record))
-        if triggered := list(dict.fromkeys(event.triggered_invocation_ids)):  # mongomock adds a twin twice
-            update["$addToSet"] = {"triggered_invocation_ids": {"$each": triggered}}
-        # one plain upsert, unless the earlier version has parts: then it meets its key
-        inline = {"_id": event.event_id, "record.generation": {"$exists": False}}
-        try:
-            self._collections.indexed(EVENTS).update_one(inline, update, upsert=True)
-        except DuplicateKeyError:
-            self._replace_parts(event.event_id, update)
+        document = documents.encode_event(event, self._payloads.store(event.to_json(self._app)))
+        triggered = list(dict.fromkeys(event.triggered_invocation_ids))  # mongomock adds a twin twice
+        also = {"$addToSet": {"triggered_invocation_ids": {"$each": triggered}}} if triggered else {}
+        self._payloads.merge(self._collections.indexed(EVENTS), document, "record", also)
 
     def get_all(self, event_ids: Sequence[str]) -> dict[str, EventRecord | None]:
         """Return the event of each id, or None, in one command."""
@@ -127,14 +119,7 @@ class Events:
 
     def _delete_latest(self, wanted: Filter, *, skip: int) -> list[str]:
         events = self._collections.existing(EVENTS)
-        deleted: list[str] = []
-        while True:
-            page = events.find(wanted, ["_id"], sort=[("when", -1)], skip=skip, limit=PAGE_SIZE)
-            event_ids = [document["_id"] for document in page]
-            delete_all(self._payloads, events, event_ids, "record")
-            deleted += event_ids
-            if len(event_ids) < PAGE_SIZE:
-                return deleted
+        return self._payloads.delete(events, wanted, "record", sort=[("when", -1)], skip=skip)
 
     def _page(self, chosen: EventFilter, limit: int, offset: int, **options: Any) -> list[EventDoc]:
         if limit <= 0:  # which MongoDB would take for all
@@ -143,15 +128,5 @@ class Events:
         return list(events.find(chosen.wanted(), skip=offset, limit=limit, **options))
 
     def _decoded(self, found: Iterable[EventDoc]) -> list[EventRecord]:
-        return [event for event in map(self._decode, found) if event]
-
-    def _decode(self, document: EventDoc) -> EventRecord | None:
-        record = text_in(self._payloads, self._collections.existing(EVENTS), document, "record")
-        return None if record is None else documents.decode_event(document, record, self._app)
-
-    def _replace_parts(self, event_id: str, update: Update) -> None:
-        events = self._collections.indexed(EVENTS)
-        earlier = events.find_one({"_id": event_id}, ["record"])
-        events.update_one({"_id": event_id}, update, upsert=True)
-        if earlier:
-            self._payloads.discard(earlier["record"])
+        read = self._payloads.read_each(self._collections.existing(EVENTS), found, "record")
+        return [documents.decode_event(document, record, self._app) for document, record in read]

@@ -63,13 +63,13 @@ class MongoTrigger(BaseTrigger):
         super().__init__(app)
         self._collections = collections_of(app, self.conf, COMPONENT, SPECS)
         self._payloads = payloads_in(self._collections, self.conf)
-        self._conditions = Conditions(app, self._collections)
-        self._triggers = Triggers(self._collections)
+        self._conditions = Conditions(app, self._collections, self._payloads)
+        self._triggers = Triggers(self._collections, self._payloads)
         self._cron_executions = CronExecutions(self._collections)
         self._valid_conditions = ValidConditions(app, self._collections, self._payloads)
         self._claims = Claims(self._collections)
         self._events = Events(app, self._collections, self._payloads)
-        self._runs = TriggerRuns(self._collections, self._events.with_code)
+        self._runs = TriggerRuns(self._collections, self._payloads, self._events.with_code)
         self._finishing = threading.local()
 
     @cached_property

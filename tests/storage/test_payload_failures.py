@@ -78,7 +78,7 @@ def test_a_head_that_the_server_refuses_keeps_the_old_text_and_leaves_no_orphan(
     heads: Collection[Any], parts: Collection[Any], payloads: Payloads, old: str, new: str
 ) -> None:
     payloads.put(heads, "key", TEXTS[old])
-    failing: Any = Failing(heads, "find_one_and_replace" if new == "large" else "update_one", "refused")
+    failing: Any = Failing(heads, "find_one_and_replace" if new == "large" else "replace_one", "refused")
     raised(OperationFailure, lambda: payloads.put(failing, "key", NEW_TEXTS[new]))
     assert payloads.get(heads, "key") == TEXTS[old]
     assert_no_orphan(heads, parts)
@@ -144,7 +144,9 @@ def test_a_text_that_is_replaced_between_head_and_parts_is_read_again(
             payloads.put(heads, "key", OTHER_LARGE)
         return reads[-1]
 
-    assert payloads.read(find, "payload", "the key") == OTHER_LARGE
+    found = payloads.read(find, "payload", "the key")
+    assert found
+    assert found[1] == OTHER_LARGE
     assert len(reads) == 2
 
 

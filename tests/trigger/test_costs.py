@@ -125,7 +125,7 @@ def test_a_loop_iteration_with_nothing_to_do_costs_five_commands(
         "trigger_valid_conditions.find",
         "trigger_events.find",
         "trigger_claims.delete_many",
-        "trigger_runs.delete_many",
+        "trigger_runs.find",
     ]
 
 
