@@ -1,0 +1,377 @@
+"""All that is done with mongomock, and the only code that touches its privates.
+
+mongomock tests every stored document, about 10 microseconds each, at every command, and copies what it finds
+field by field. Here documents that a filter names by `_id` are found without looking at all, plain texts are
+compared at once (docs/adr/0011), and what is found is not copied but encoded. A change that fails leaves a
+document as it was. What this needs of mongomock is listed in `NEEDED`, which a test compares with the
+installed one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+import mongomock
+from bson import Int64, ObjectId, decode, encode
+from bson.binary import Binary
+from mongomock import aggregate as mongomock_aggregate
+from mongomock import helpers
+from mongomock.filtering import filter_applies, resolve_sort_key
+
+from pynenc_mongo.mongomock_server.messages import CODEC, DOCUMENT_LIMIT_BYTES
+from pynenc_mongo.mongomock_server.replies import (
+    DOCUMENT_TOO_LARGE,
+    DUPLICATE_KEY,
+    IMMUTABLE_FIELD,
+    INDEX_OPTIONS_CONFLICT,
+    INVALID_ID_FIELD,
+    CommandError,
+)
+
+type Document = dict[str, Any]
+type Filter = Mapping[str, Any]
+
+# by class: the privates that are used or replaced here
+NEEDED: Final[Mapping[type, tuple[str, ...]]] = {
+    mongomock.Collection: (
+        "_store",
+        "_iter_documents",
+        "_copy_only_fields",
+        "_apply_update_document",
+        "_apply_update_pipeline",
+        "_ensure_uniques",
+        "_expand_dots",
+        "_discard_operators",
+    ),
+}
+NEEDED_OF_A_STORE: Final = ("_documents", "_ttl_indexes", "documents", "indexes", "is_created")
+
+# keys that are equal in MongoDB just when they are equal in Python
+_PLAIN_KEYS: Final = (str, ObjectId, int, Int64, bytes, Binary)
+# all values of a field are of one of these, so that Python sorts them as MongoDB does
+_SORTED_ALIKE: Final = ({str}, {float}, {int}, {Int64}, {int, Int64})
+
+
+class Updated(NamedTuple):
+    """What an update did; `document` is the last one it changed or made."""
+
+    matched: int
+    modified: int
+    upserted: bool
+    document: Document
+
+
+def open_client() -> Any:
+    """Return a mongomock client with an empty store of its own."""
+    return mongomock.MongoClient()
+
+
+def collection_in(client: Any, database: str, name: str) -> Any:
+    """Return a mongomock collection that finds documents by key."""
+    collection = client[database][name]
+    if "_iter_documents" not in vars(collection):
+        _find_by_key(collection)
+    return collection
+
+
+def exists(collection: Any) -> bool:
+    return bool(collection._store.is_created)
+
+
+def find(
+    collection: Any,
+    wanted: Filter,
+    sort: Sequence[tuple[str, int]] = (),
+    *,
+    skip: int = 0,
+    limit: int = 0,
+    projection: Mapping[str, Any] | None = None,
+) -> Iterable[Document]:
+    """Return stored documents, not copies: encode them before the next command."""
+    found = list(collection._iter_documents(wanted))
+    if sort and (skip, limit) == (0, 1):
+        found = _first(found, sort)
+    for field, direction in reversed(sort):
+        found = _sorted(found, field, direction)
+    found = found[skip : skip + limit if limit else None]
+    return projected(collection, found, projection)
+
+
+def projected(
+    collection: Any, documents: Iterable[Document], projection: Mapping[str, Any] | None
+) -> Iterable[Document]:
+    """Return of stored documents what a projection leaves; encode it before the next command."""
+    if not projection:
+        return documents
+    wanted = {field for field, value in projection.items() if value in (1, True)}
+    if len(wanted) == len(projection) and not any("." in field for field in wanted):
+        wanted.add("_id")
+        return ({name: value for name, value in document.items() if name in wanted} for document in documents)
+    return (collection._copy_only_fields(document, dict(projection), dict) for document in documents)
+
+
+def insert(collection: Any, document: Document) -> None:
+    """Store a document, under a new key where it has none.
+
+    :raises CommandError: if its key or a unique value is taken, or it is too large
+    """
+    document = _with_key_first(document)
+    if isinstance(document["_id"], list):
+        raise CommandError(INVALID_ID_FIELD, "The '_id' value cannot be of type array")
+    try:
+        collection.insert_one(document)
+    except mongomock.DuplicateKeyError:
+        index = None if _key(document) in collection._store._documents else _index_taken(collection, document)
+        raise _duplicate(collection, document, index) from None
+
+
+def update(collection: Any, wanted: Filter, change: Any, *, multi: bool, upsert: bool) -> Updated:
+    """Change the documents that meet a filter, or the first one; insert one where there is none.
+
+    :raises CommandError: if a document may not be changed so; it is as it was then
+    """
+    matched = modified = 0
+    document: Document = {}
+    for document in collection._iter_documents(wanted):
+        matched += 1
+        # what is written into several documents must not be one object
+        part = _copy({"": change})[""] if multi else change
+        modified += _change(collection, document, wanted, part)
+        if not multi:
+            break
+    if matched or not upsert:
+        return Updated(matched, modified, upserted=False, document=document)
+    return Updated(1, 0, upserted=True, document=_upsert(collection, wanted, change))
+
+
+def delete(collection: Any, wanted: Filter, *, multi: bool) -> int:
+    """Delete the documents that meet a filter, or the first one; return how many."""
+    keys = []
+    for document in collection._iter_documents(wanted):
+        keys.append(_key(document))
+        if not multi:
+            break
+    for key in keys:
+        del collection._store[key]
+    return len(keys)
+
+
+def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
+    """Run mongomock's stages, a leading `$match` by key where it can."""
+    wanted: Filter = {}
+    if pipeline and pipeline[0].keys() == {"$match"}:
+        wanted, pipeline = pipeline[0]["$match"], pipeline[1:]
+    return run_stages(collection.database, map(_copy, collection._iter_documents(wanted)), pipeline)
+
+
+def run_stages(
+    database: Any, documents: Iterable[Document], pipeline: Sequence[Mapping[str, Any]]
+) -> list[Document]:
+    """Send documents, which may be changed by that, through mongomock's stages."""
+    return list(mongomock_aggregate.process_pipeline(list(documents), database, pipeline, None))
+
+
+def matches(wanted: Filter, document: Mapping[str, Any]) -> bool:
+    return bool(filter_applies(wanted, document))
+
+
+def indexes_of(collection: Any) -> list[Document]:
+    """Return the indexes of a collection as a server lists them."""
+    found: list[Document] = list(collection.list_indexes())
+    return [{"v": 2, "key": dict(each["key"]), "name": each["name"], **each} for each in found]
+
+
+def create_index(collection: Any, index: Mapping[str, Any]) -> None:
+    """Make an index as createIndexes describes it, unless there is one just like it."""
+    options = {name: value for name, value in index.items() if name not in ("key", "v", "background", "ns")}
+    if dict(index["key"]) == {"_id": 1}:
+        return
+    for existing in indexes_of(collection):
+        if existing["key"] == index["key"] and existing["name"] != index.get("name", existing["name"]):
+            raise CommandError(
+                INDEX_OPTIONS_CONFLICT, f"Index already exists with a different name: {existing['name']}"
+            )
+    collection.create_index(list(index["key"].items()), **options)
+
+
+def rename(client: Any, database: str, name: str, new_name: str, *, drop_target: bool) -> None:
+    collection_in(client, database, name).rename(new_name, dropTarget=drop_target)
+    # what it had found by key is under the new name now
+    client[database]._collection_accesses.clear()
+
+
+def _copy(document: Document) -> Document:
+    return decode(encode(document, codec_options=CODEC), codec_options=CODEC)
+
+
+def _key(document: Document) -> Any:
+    return helpers.hashdict(document["_id"]) if isinstance(document["_id"], dict) else document["_id"]
+
+
+def _with_key_first(document: Document) -> Document:
+    if next(iter(document), None) == "_id":
+        return document
+    return {"_id": ObjectId(), **document} if "_id" not in document else {"_id": document["_id"], **document}
+
+
+def _change(collection: Any, document: Document, wanted: Filter, change: Any) -> bool:
+    """Change a stored document where it stands; return whether it is another now."""
+    before = encode(document, codec_options=CODEC)
+    key = document["_id"]
+    try:
+        if isinstance(change, list):
+            collection._apply_update_pipeline(document, change, None)
+        else:
+            # by its own key: a condition on `_id` would become the key of a replacement
+            collection._apply_update_document(document, {**wanted, "_id": key}, change, False)
+        after = encode(document, codec_options=CODEC)
+        _refuse_impossible(document, key, len(after))
+        if after != before:
+            collection._ensure_uniques(document)
+    except BaseException as error:
+        changed = dict(document)
+        document.clear()
+        document.update(decode(before, codec_options=CODEC))
+        if isinstance(error, mongomock.DuplicateKeyError):
+            raise _duplicate(collection, changed, _index_taken(collection, changed)) from None
+        raise
+    return after != before
+
+
+def _refuse_impossible(document: Document, key: Any, size: int) -> None:
+    if document.get("_id", _copy) != key:
+        raise CommandError(
+            IMMUTABLE_FIELD,
+            "Performing an update on the path '_id' would modify the immutable field '_id'",
+        )
+    if size > DOCUMENT_LIMIT_BYTES:
+        raise CommandError(
+            DOCUMENT_TOO_LARGE,
+            f"Resulting document after update is larger than {DOCUMENT_LIMIT_BYTES}: {size} bytes",
+        )
+
+
+def _upsert(collection: Any, wanted: Filter, change: Any) -> Document:
+    """Insert what an update makes of the values that its filter names."""
+    key = wanted.get("_id", _copy)
+    if isinstance(key, Mapping) and any(name.startswith("$") for name in key):
+        key = key.get("$eq", _copy)
+    if key is _copy:
+        key = change["_id"] if isinstance(change, Mapping) and "_id" in change else ObjectId()
+    named = {name: value for name, value in wanted.items() if name != "_id"}
+    document, _ = collection._discard_operators(collection._expand_dots({"_id": key, **named}))
+    if isinstance(change, list):
+        collection._apply_update_pipeline(document, change, None)
+    else:
+        collection._apply_update_document(document, {**wanted, "_id": key}, change, True)
+    document = _with_key_first(document)
+    insert(collection, document)
+    return document
+
+
+def _duplicate(collection: Any, document: Document, index: str | None) -> CommandError:
+    """Return what a server says of a document whose key, or value in a unique index, is taken."""
+    keys = collection._store.indexes[index]["key"] if index else [("_id", 1)]
+    value = {field: _value_at(document, field) for field, _ in keys}
+    shown = ", ".join(f"{field}: {each!r}" for field, each in value.items())
+    return CommandError(
+        DUPLICATE_KEY,
+        f"E11000 duplicate key error collection: {collection.full_name} index: {index or '_id_'} "
+        f"dup key: {{ {shown} }}",
+        keyPattern=dict(keys),
+        keyValue=value,
+    )
+
+
+def _index_taken(collection: Any, document: Document) -> str | None:
+    """Return the unique index that has the values of a document for another one."""
+    for name, index in collection._store.indexes.items():
+        value = {field: _value_at(document, field) for field, _ in index["key"]}
+        if index.get("unique") and any(
+            other["_id"] != document["_id"] for other in collection._iter_documents(value)
+        ):
+            return str(name)
+    return None
+
+
+def _value_at(document: Document, path: str) -> Any:
+    try:
+        return helpers.get_value_by_dot(document, path)
+    except KeyError:
+        return None
+
+
+def _find_by_key(collection: Any) -> None:
+    """Have a mongomock collection find documents that a filter names by `_id` without looking at all."""
+    scan = collection._iter_documents
+
+    def iter_documents(wanted: Any) -> Iterator[Document]:
+        store = collection._store
+        if store._ttl_indexes:
+            store._remove_expired_documents()
+        keys = _named_keys(wanted)
+        if keys is None:
+            return _equal(store._documents.values(), wanted) if _is_plain(wanted) else iter(scan(wanted))
+        found = (store._documents.get(key) for key in keys)
+        return (each for each in list(found) if each is not None and _meets(wanted, each))
+
+    collection._iter_documents = iter_documents
+
+
+def _meets(wanted: Filter, document: Document) -> bool:
+    return len(wanted) == 1 or filter_applies(wanted, document)
+
+
+def _named_keys(wanted: Any) -> Sequence[Any] | None:
+    """Return the only keys that can meet a filter, or None where it does not name them."""
+    condition = wanted.get("_id", None) if isinstance(wanted, Mapping) else None
+    if type(condition) in _PLAIN_KEYS:
+        return [condition]
+    if isinstance(condition, Mapping) and condition.keys() == {"$in"}:
+        keys = condition["$in"]
+        if isinstance(keys, list) and all(type(key) in _PLAIN_KEYS for key in keys):
+            return list(dict.fromkeys(keys))
+    return None
+
+
+def _is_plain(wanted: Filter) -> bool:
+    """Whether a filter only asks fields of the document itself to equal a text."""
+    return bool(wanted) and all(
+        type(value) is str and not field.startswith("$") and "." not in field
+        for field, value in wanted.items()
+    )
+
+
+def _equal(documents: Iterable[Document], wanted: Filter) -> Iterator[Document]:
+    """Return what meets a plain filter; mongomock judges documents that hold something else than texts."""
+    pairs = tuple(wanted.items())
+    for document in list(documents):
+        found = [document.get(field) for field, _ in pairs]
+        if all(type(value) is str for value in found):
+            if all(value == text for value, (_, text) in zip(found, pairs, strict=True)):
+                yield document
+        elif filter_applies(wanted, document):
+            yield document
+
+
+def _sorted(documents: list[Document], field: str, direction: int) -> list[Document]:
+    if field == "$natural":
+        return documents[::-1] if direction < 0 else documents
+    if _sorts_alike(documents, field):
+        return sorted(documents, key=itemgetter(field), reverse=direction < 0)
+    return sorted(documents, key=lambda each: resolve_sort_key(field, each), reverse=direction < 0)
+
+
+def _first(documents: list[Document], sort: Sequence[tuple[str, int]]) -> list[Document]:
+    """Return those of which one is the first in an order, with less work than sorting all."""
+    for field, direction in sort:
+        if len(documents) == 1 or not _sorts_alike(documents, field):
+            return documents
+        values = [document[field] for document in documents]
+        best = min(values) if direction > 0 else max(values)
+        documents = [document for document, value in zip(documents, values, strict=True) if value == best]
+    return documents
+
+
+def _sorts_alike(documents: list[Document], field: str) -> bool:
+    return {type(document.get(field)) for document in documents} in _SORTED_ALIKE

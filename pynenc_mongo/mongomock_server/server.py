@@ -1,0 +1,112 @@
+"""A socket, and one thread for each connection."""
+
+import contextlib
+import socket
+import stat
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from pynenc_mongo.mongomock_server.commands import State, run
+from pynenc_mongo.mongomock_server.messages import (
+    HEADER_BYTES,
+    MalformedMessageError,
+    Request,
+    length_in,
+    parse,
+    reply_to,
+)
+from pynenc_mongo.mongomock_server.replies import failure, translated
+
+_BACKLOG = 512
+
+
+def listen(path: Path) -> socket.socket:
+    """Return a socket that listens at `path`, for this user only.
+
+    :raises OSError: if there can be none
+    """
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def serve(listener: socket.socket, state: State | None = None) -> None:
+    """Answer every connection until the socket is closed."""
+    state = state or State()
+    while True:
+        try:
+            line, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=_Connection(line, state).serve, daemon=True).start()
+
+
+class _Connection:
+    """One client's; what it sends wrongly costs it this connection, and nobody else anything."""
+
+    def __init__(self, line: socket.socket, state: State) -> None:
+        self._line = line
+        self._state = state
+        self._app_name = ""
+
+    def serve(self) -> None:
+        self._state.connections += 1
+        with (
+            self._line,
+            self._line.makefile("rb") as stream,
+            contextlib.suppress(OSError, MalformedMessageError),
+        ):
+            while self._answer_next(stream):
+                pass
+        self._state.connections -= 1
+
+    def _answer_next(self, stream: IO[bytes]) -> bool:
+        """Answer one message; return whether another may follow."""
+        header = stream.read(HEADER_BYTES)
+        if len(header) < HEADER_BYTES:
+            return False
+        length = length_in(header)
+        body = stream.read(length)
+        if len(body) < length:
+            return False
+        request = parse(header, body)
+        reply = self._run(request)
+        if reply is None:
+            return False
+        if request.wants_reply:
+            self._line.sendall(_encoded(request, reply))
+        return True
+
+    def _run(self, request: Request) -> Mapping[str, Any] | None:
+        """Return the reply to a request, None where a fail point closes the connection."""
+        if request.refused:
+            return failure(request.refused)
+        command = request.command
+        if "client" in command:
+            self._app_name = command["client"].get("application", {}).get("name", "")
+        fault = self._state.fail_points.failure_of(command, self._app_name)
+        if fault is None:
+            return run(self._state, command)
+        time.sleep(fault.block_seconds)
+        if fault.closes:
+            return None
+        if fault.error:
+            return failure(fault.error)
+        reply = run(self._state, command)
+        if fault.write_concern_error:
+            reply["writeConcernError"] = fault.write_concern_error
+            if fault.labels:
+                reply["errorLabels"] = list(fault.labels)
+        return reply
+
+
+def _encoded(request: Request, reply: Mapping[str, Any]) -> bytes:
+    try:
+        return reply_to(request, reply)
+    except Exception as error:  # noqa: BLE001 - mongomock may answer with what BSON has not
+        return reply_to(request, failure(translated(error)))
