@@ -79,10 +79,6 @@ def purge(url: str, name: str) -> None:
 
 def _in_use(database: Any) -> set[str]:
     """Return the names of the collections that hold documents, but for the owner's."""
-    from pynenc_mongo.storage.mock import MockDatabase
-
-    if isinstance(database, MockDatabase):
-        return {*database.collections_in_use()} - {OWNER_COLLECTION}
     names = sorted({*database.list_collection_names()} - {OWNER_COLLECTION})
     groups = (names[place : place + _UNION_LENGTH] for place in range(0, len(names), _UNION_LENGTH))
     return {found["_id"] for group in groups for found in _first_of_each(database, group)}

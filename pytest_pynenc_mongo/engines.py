@@ -53,13 +53,12 @@ def running(options: Options) -> Generator[Engine]:
 
 @contextmanager
 def _served_mock(options: Options) -> Generator[Engine]:
-    from pynenc_mongo.storage import serving
+    from pynenc_mongo import start_mongomock_server
+    from pynenc_mongo.storage import client
 
-    served = serving.serve()
-    try:
-        yield _engine("mongomock", served.url, options.url_source)
-    finally:
-        served.close()
+    with start_mongomock_server() as server:
+        yield _engine("mongomock", server.url, options.url_source)
+        client.close_server(server.url)
 
 
 @contextmanager
@@ -109,14 +108,11 @@ def _engine(name: str, url: str, url_source: str) -> Engine:
     from pynenc_mongo.conf.address import MongoAddress
 
     address = MongoAddress(url, "admin", url_source)
-    return Engine(
-        name, url, address.masked, url_source, _version(address), supports_processes=address.is_shared
-    )
+    version = metadata.version("mongomock") if name == "mongomock" else _version(address)
+    return Engine(name, url, address.masked, url_source, version, supports_processes=True)
 
 
 def _version(address: "MongoAddress") -> str:
-    if address.is_mock:
-        return metadata.version("mongomock")
     from pynenc_mongo.storage import client
 
     server: Any = client.client_at(address)

@@ -74,7 +74,6 @@ def start_worker(app: "Pynenc", directory: Path, seconds: float) -> Worker:
     :param seconds: how long it may take to start, and later to stop
     :raises RunnerError: if it does not get there (with the tail of its log), or cannot reach the store
     """
-    _refuse_unshared_store(app)
     specification = directory / "worker.pickle"
     specification.write_bytes(pickle.dumps(_specification(app)))
     command = [sys.executable, "-m", "pytest_pynenc_mongo.worker", str(specification), str(getpid())]
@@ -90,15 +89,6 @@ def start_worker(app: "Pynenc", directory: Path, seconds: float) -> Worker:
     worker = Worker(child, seconds)
     watch(app, worker)
     return worker
-
-
-def _refuse_unshared_store(app: "Pynenc") -> None:
-    from pynenc_mongo.conf.config_mongo import ConfigMongo
-    from pynenc_mongo.storage.mock import REMEDY
-
-    address = ConfigMongo(app.config_values, app.config_filepath).address()
-    if not address.is_shared:
-        raise RunnerError(f"{address.masked} is a store of one process, and a worker is another: {REMEDY}")
 
 
 def _specification(app: "Pynenc") -> dict[str, object]:

@@ -9,7 +9,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -18,7 +18,6 @@ from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError, ServerS
 from pynenc_mongo.conf.address import MongoAddress, names_user, option_in
 from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, ClientLimits
 from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
-from pynenc_mongo.storage import serving
 
 
 class _ClientKey(NamedTuple):
@@ -94,10 +93,9 @@ def _key(address: MongoAddress, limits: ClientLimits) -> _ClientKey:
 
 def _connect(address: MongoAddress, limits: ClientLimits) -> MongoClient[Any]:
     """Open a client and wait until a server answers."""
-    if address.is_mock:
-        return cast("MongoClient[Any]", serving.connect(address.url))
+    url = _url_on_the_wire(address)
     try:
-        client: MongoClient[dict[str, Any]] = MongoClient(address.url, **_options(address, limits))
+        client: MongoClient[Any] = MongoClient(url, **_options(url, address, limits))
     except (InvalidURI, ConfigurationError, ValueError, TypeError) as error:
         raise MongoConfigError(f"{address.masked} ({address.source}): {error}") from None
     try:
@@ -111,7 +109,19 @@ def _connect(address: MongoAddress, limits: ClientLimits) -> MongoClient[Any]:
     return client
 
 
-def _options(address: MongoAddress, limits: ClientLimits) -> dict[str, Any]:
+def _url_on_the_wire(address: MongoAddress) -> str:
+    """Return the URL that the driver is given; `mongomock://` is the server that stands for it here.
+
+    :raises MongoUnreachableError: if that does not start
+    """
+    if not address.is_mock:
+        return address.url
+    from pynenc_mongo.mongomock_server.process import shared_url
+
+    return shared_url()
+
+
+def _options(url: str, address: MongoAddress, limits: ClientLimits) -> dict[str, Any]:
     """Return the driver's options; one in the URL wins over the setting of the same meaning."""
     options = {
         "appName": "pynenc",
@@ -122,9 +132,9 @@ def _options(address: MongoAddress, limits: ClientLimits) -> dict[str, Any]:
         "serverSelectionTimeoutMS": _milliseconds(limits.connect_seconds),
         "authSource": address.auth_source,
     }
-    if not names_user(address.url):
+    if not names_user(url):
         options |= {"username": address.username, "password": address.password}
-    return {name: value for name, value in options.items() if value and not option_in(address.url, name)}
+    return {name: value for name, value in options.items() if value and not option_in(url, name)}
 
 
 def _milliseconds(seconds: float) -> int:

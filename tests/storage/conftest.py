@@ -10,18 +10,11 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from pynenc_mongo.storage import client
-from tests.storage.helpers import CommandLog, address_of, logged_commands, new_name
+from tests.storage.helpers import address_of, new_name
 
 # a shared machine is slow now and then, which says nothing about the code
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
-
-
-@pytest.fixture
-def commands(any_url: str) -> Iterator[CommandLog]:
-    """What the code under test sends to the engine."""
-    with logged_commands(any_url) as log:
-        yield log
 
 
 @pytest.fixture
@@ -32,14 +25,6 @@ def database(any_url: str, database_name: str, request: pytest.FixtureRequest) -
     address = address_of(any_url, new_name())
     yield client.database_at(address)
     client.client_at(address).drop_database(address.database)
-
-
-@pytest.fixture(params=["served", "embedded"])
-def shared_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of each engine that other processes reach, too."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    yield url
-    client.close_server(url)
 
 
 @pytest.fixture

@@ -140,13 +140,11 @@ def test_an_app_goes_on_after_its_client_was_closed(any_url: str, database: Data
     assert state_backend._get_result(InvocationId("invocation")) == "before"
 
 
-def test_closing_one_server_leaves_the_clients_of_others_alone(
-    served_url: str, embedded_url: str, process_url: str
-) -> None:
-    kept = [client.client_at(address_of(url, "any")) for url in (served_url, process_url)]
+def test_closing_one_server_leaves_the_clients_of_others_alone(mongomock_url: str, embedded_url: str) -> None:
+    kept = [client.client_at(address_of(url, "any")) for url in (mongomock_url, "mongomock://")]
     client.client_at(address_of(embedded_url, "any"))
     client.close_server(embedded_url)
-    assert [client.client_at(address_of(url, "any")) for url in (served_url, process_url)] == kept
+    assert [client.client_at(address_of(url, "any")) for url in (mongomock_url, "mongomock://")] == kept
     assert not any(key.url == embedded_url for key in client._clients)
 
 
@@ -160,7 +158,7 @@ def test_closing_what_was_never_opened_does_nothing() -> None:
 # forked children
 
 
-def test_a_forked_child_opens_a_client_of_its_own_and_the_parents_keeps_working(shared_url: str) -> None:
+def test_a_forked_child_opens_a_client_of_its_own_and_the_parents_keeps_working(any_url: str) -> None:
     script = """
         import os, sys
         from pynenc_mongo.conf.address import MongoAddress
@@ -181,10 +179,10 @@ def test_a_forked_child_opens_a_client_of_its_own_and_the_parents_keeps_working(
         print(*sorted(note["_id"] for note in notes.find({})), sep=", ")
         client.client_at(address).drop_database(address.database)
     """
-    assert run_script(script, shared_url, new_name()).strip() == "child, parent, parent again"
+    assert run_script(script, any_url, new_name()).strip() == "child, parent, parent again"
 
 
-def test_a_child_that_never_connects_ends_in_peace(shared_url: str) -> None:
+def test_a_child_that_never_connects_ends_in_peace(any_url: str) -> None:
     script = """
         import gc, os, sys
         from pynenc_mongo.conf.address import MongoAddress
@@ -197,13 +195,13 @@ def test_a_child_that_never_connects_ends_in_peace(shared_url: str) -> None:
             sys.exit()
         print(os.waitpid(child, 0)[1])
     """
-    assert run_script(script, shared_url).strip() == "0"
+    assert run_script(script, any_url).strip() == "0"
 
 
 @pytest.mark.filterwarnings(FORK_OF_THREADS)
-def test_an_app_is_used_in_a_child_that_multiprocessing_forked(shared_url: str) -> None:
+def test_an_app_is_used_in_a_child_that_multiprocessing_forked(any_url: str) -> None:
     database = new_name()
-    state_backend = app_on(shared_url, database).state_backend
+    state_backend = app_on(any_url, database).state_backend
     state_backend._set_result(InvocationId("parent"), "1")
     try:
         fork = get_context("fork")
@@ -211,7 +209,7 @@ def test_an_app_is_used_in_a_child_that_multiprocessing_forked(shared_url: str) 
         assert in_processes(fork, 1, lambda: state_backend._set_result(InvocationId("child"), "2")) == [None]
         assert state_backend._get_result(InvocationId("child")) == "2"
     finally:
-        client.client_at(address_of(shared_url, database)).drop_database(database)
+        client.client_at(address_of(any_url, database)).drop_database(database)
 
 
 # servers that do not answer

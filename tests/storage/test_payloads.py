@@ -12,7 +12,8 @@ from pymongo.database import Database
 
 from pynenc_mongo.conf.config_mongo import DOCUMENT_PAYLOAD_LIMIT_BYTES
 from pynenc_mongo.storage.payloads import Payloads
-from tests.storage.helpers import CommandLog, documents_in, in_threads
+from tests.commands import CommandLog
+from tests.storage.helpers import documents_in, in_threads
 
 MIB = 1024 * 1024
 PART_BYTES = 1000
@@ -115,7 +116,7 @@ def test_the_parts_are_stored_before_the_document_that_names_them(
 ) -> None:
     payloads.put(heads, "key", LARGE)
     payloads.put(heads, "key", OTHER_LARGE)
-    written = [(seen.collection, seen.name) for seen in commands.seen]
+    written = [(sent.collection, sent.name) for sent in commands.sent]
     assert written == [
         ("parts", "insert"),
         ("heads", "findAndModify"),

@@ -1,4 +1,4 @@
-"""The atomic shapes, one caller at a time; `test_contention.py` has many."""
+"""The atomic shapes, one caller at a time; `tests/races` has many."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ from pynenc_mongo.storage.verbs import (
     put_many,
     update_if,
 )
-from tests.storage.helpers import CommandLog, documents_in, raised
+from tests.commands import CommandLog
+from tests.storage.helpers import documents_in, raised
 
 Things = Collection[Any]
 
