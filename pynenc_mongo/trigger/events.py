@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from pynenc.trigger.monitoring import EventMarkerPage, EventRecord
 
@@ -24,12 +24,24 @@ _STATES = {
 }
 
 
-class EventFilter(NamedTuple):
-    """What events have to be; None is anything. `start` and `end` are included."""
+class EventCriteria(TypedDict, total=False):
+    """What events have to be, by pynenc's names; None is anything. Both times are included."""
 
-    code: str | None = None
-    start: datetime | None = None
-    end: datetime | None = None
+    event_code: str | None
+    start_time: datetime | None
+    end_time: datetime | None
+    matched: bool | None
+    triggered: bool | None
+    emitted_by_invocation_id: str | None
+    emitted_by_task_id: str | None
+
+
+class EventFilter(NamedTuple):
+    """The same criteria, those that are not given being None."""
+
+    event_code: str | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
     matched: bool | None = None
     triggered: bool | None = None
     emitted_by_invocation_id: str | None = None
@@ -43,14 +55,14 @@ class EventFilter(NamedTuple):
     def wanted(self) -> Filter:
         """Return the filter of the query; its range of time keeps it on an index."""
         criteria = {
-            "code": self.code,
+            "code": self.event_code,
             "matched": self.matched,
             "triggered_invocation_ids": None if self.triggered is None else {"$exists": self.triggered},
             "emitted_by_invocation_id": self.emitted_by_invocation_id,
             "emitted_by_task_id": self.emitted_by_task_id,
         }
         given = {field: value for field, value in criteria.items() if value is not None}
-        return {**given, "when": documents.between(self.start, self.end)}
+        return {**given, "when": documents.between(self.start_time, self.end_time)}
 
 
 class Events:
