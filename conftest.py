@@ -2,12 +2,14 @@
 
 import pytest
 
+from tests.engines import BASELINE, ENGINES, SERVER
+
 pytest_plugins = ["pytester"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("conformance").addoption(
         "--conformance",
-        choices=("process", "served", "embedded", "sqlite"),
+        choices=(*ENGINES, SERVER, BASELINE),
         help="run all of pynenc's own suites on this engine, not only the quick part of them",
     )

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pynenc import Pynenc, context
 
 from benchmarks import life
-from benchmarks.counting import Counter, counted
 from benchmarks.progress import shown
 from benchmarks.stores import Store
+from tests.commands import CommandLog, logged_commands
 
 BATCH = 100
 BUDGETS: Mapping[str, int] = {
@@ -33,18 +33,18 @@ def measure(stores: Sequence[Store]) -> dict[str, dict[str, int]]:
 
 
 def _phases_of(store: Store) -> dict[str, int]:
-    with counted(store.url) as counter, store.app() as app:
+    with logged_commands(store.url) as counter, store.app() as app:
         context.clear_runner_context(app.app_id)
         return {name: _cost(counter, phase, app) for name, phase in _PHASES.items()} | _life(counter, app)
 
 
-def _cost(counter: Counter, phase: Callable[[Pynenc], object], app: Pynenc) -> int:
+def _cost(counter: CommandLog, phase: Callable[[Pynenc], object], app: Pynenc) -> int:
     counter.take()
     phase(app)
     return len(counter.take())
 
 
-def _life(counter: Counter, app: Pynenc) -> dict[str, int]:
+def _life(counter: CommandLog, app: Pynenc) -> dict[str, int]:
     counter.take()
     invocation = life.enqueue()
     costs = {"enqueue": len(counter.take())}

@@ -6,10 +6,10 @@ from typing import Any
 from pymongo import MongoClient
 
 from benchmarks import life
-from benchmarks.counting import Sent, counted
 from benchmarks.progress import shown
 from benchmarks.stores import Store
 from benchmarks.timing import Samples, seconds
+from tests.commands import Sent, logged_commands
 
 # the driver adds these to every command itself
 _ADDED = ("lsid", "txnNumber", "maxTimeMS")
@@ -28,7 +28,7 @@ def measure(stores: Sequence[Store], tasks: int, repetitions: int) -> dict[str, 
 
 
 def _live(store: Store, tasks: int) -> tuple[float, list[Sent]]:
-    with counted(store.url) as counter, store.app() as app:
+    with logged_commands(store.url) as counter, store.app() as app:
 
         def work() -> None:
             invocations = [life.enqueue(number) for number in range(tasks)]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import life
-from benchmarks.counting import counted
 from benchmarks.progress import shown
 from benchmarks.shop import app
 from benchmarks.stores import Store
 from benchmarks.timing import Samples, seconds
 from pytest_pynenc_mongo import wiring
+from tests.commands import logged_commands
 
 _BARE = ("-p", "no:pytest_pynenc_mongo")
 _STARTS = {
@@ -42,7 +42,7 @@ def commands(stores: Sequence[Store]) -> dict[str, dict[str, int]]:
     counts = {}
     for store in stores:
         if store.url:
-            with counted(store.url) as counter:
+            with logged_commands(store.url) as counter:
                 _fixture(store, stored=True)
                 counter.take()
                 _fixture(store, stored=False)

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from pynenc_mongo.conf.address import check_database_name, split_url
-from pynenc_mongo.conf.config_mongo import ConfigMongo
 from pynenc_mongo.errors import MongoConfigError
 
 if TYPE_CHECKING:
@@ -117,14 +116,12 @@ def _require_mongo(builder: "PynencBuilder", method: str) -> None:
 
 
 def validate_mongo_config(config: dict[str, Any]) -> None:
-    """Refuse, when the app is built, a store that its runner cannot reach.
+    """Refuse, when the app is built, settings that cannot be used.
 
     :raises MongoConfigError: naming the setting and the remedy
-    :raises MongoStoreNotSharedError: naming the store, the runner and the remedy
     """
     if any(config.get(setting) == component for setting, component in COMPONENTS.items()):
         _check(config)
-        _refuse_unreachable_store(config)
 
 
 def _check(config: dict[str, Any]) -> None:
@@ -139,10 +136,3 @@ def _check(config: dict[str, Any]) -> None:
             check_database_name(config["mongo_db"])
     except ValueError as error:
         raise MongoConfigError(str(error)) from None
-
-
-def _refuse_unreachable_store(config: dict[str, Any]) -> None:
-    from pynenc_mongo.reach import refuse_unshared_store
-
-    if config.get("mongo_url") and config.get("runner_cls"):
-        refuse_unshared_store(ConfigMongo({"mongo_url": config["mongo_url"]}).address(), config["runner_cls"])

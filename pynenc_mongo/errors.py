@@ -26,7 +26,7 @@ class MongoConfigError(PynencMongoError, ConfigError, ValueError):
 
 
 class MongoUnreachableError(PynencMongoError):
-    """No MongoDB server answered in time, or the owner of a served mongomock store is gone."""
+    """No MongoDB server answered in time, or a mongomock server did not start."""
 
 
 class MongoStoreNotSharedError(PynencMongoError):

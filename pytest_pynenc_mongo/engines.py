@@ -79,7 +79,7 @@ def described(options: Options) -> str:
 
 @contextmanager
 def _mongomock(_options: Options) -> Generator[str]:
-    from pynenc_mongo.mongomock_server.process import start_mongomock_server
+    from pynenc_mongo import start_mongomock_server
 
     with start_mongomock_server() as server:
         yield server.url

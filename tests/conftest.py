@@ -1,43 +1,36 @@
 """The engines that the backends are tested on, each started once for a test process."""
 
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 
 import pytest
 from pynenc import Pynenc
 
+from pynenc_mongo import start_mongomock_server
+from pynenc_mongo.storage import client
 from pytest_pynenc_mongo import databases, engines, wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from pytest_pynenc_mongo.options import EMBEDDED_URL, Options
-
-ENGINES = ("process", "served", "embedded")
-
-_OWNER = """
-import sys
-from pynenc_mongo.storage.serving import serve
-served = serve()
-print(served.url, flush=True)
-sys.stdin.read()
-"""
+from tests.commands import CommandLog, logged_commands
+from tests.engines import WITH_INDEXES, engines_of, server_of
+from tests.storage.helpers import address_of, new_name
 
 
-@pytest.fixture(scope="session")
-def process_url() -> str:
-    """A mongomock store of this process."""
-    return "mongomock://"
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `any_url` on each engine, one that asks for `indexed_url` where they count."""
+    engines = engines_of(metafunc.config)
+    indexed = [engine for engine in engines if engine in WITH_INDEXES]
+    for name, chosen in (("any_url", engines), ("indexed_url", indexed)):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, chosen, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def served_url() -> Iterator[str]:
-    """A mongomock store that another process owns, so that every command crosses a socket."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as owner:
-        assert owner.stdout is not None
-        yield owner.stdout.readline().decode().strip()
-        owner.kill()
+def mongomock_url() -> Iterator[str]:
+    """mongomock behind the wire, in a child process."""
+    with start_mongomock_server() as server:
+        yield server.url
+        client.close_server(server.url)
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +40,40 @@ def embedded_url() -> Iterator[str]:
         yield engine.url
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="session")
+def server_url(pytestconfig: pytest.Config) -> str:
+    """The server whose URL was given to this run."""
+    return server_of(pytestconfig)
+
+
+@pytest.fixture(scope="session")
 def any_url(request: pytest.FixtureRequest) -> str:
     """The URL of each engine in turn."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def indexed_url(request: pytest.FixtureRequest) -> str:
+    """The URL of each engine in turn that plans its queries."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def place(any_url: str) -> Iterator[tuple[str, str]]:
+    """A URL and the name of a database that nothing was ever stored in, on each engine in turn."""
+    name = new_name()
+    yield any_url, name
+    client.client_at(address_of(any_url, name)).drop_database(name)
+    client.close_server(any_url)
+
+
+@pytest.fixture
+def commands(any_url: str) -> Iterator[CommandLog]:
+    """What the code under test sends to the engine."""
+    with logged_commands(any_url) as log:
+        yield log
 
 
 @pytest.fixture(scope="session")

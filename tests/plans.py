@@ -5,12 +5,12 @@ from typing import Any
 
 from pymongo.database import Database
 
-from tests.unit.helpers import CommandLog, Seen
+from tests.commands import CommandLog, Sent
 
 
 def assert_indexed(database: Database[Any], log: CommandLog) -> None:
     """Every query that was logged reads by an index, and none by looking at every document."""
-    queries = [query for seen in list(log.seen) for query in queries_of(seen)]
+    queries = [query for seen in list(log.sent) for query in queries_of(seen)]
     assert queries or log.names() == ["insert"]
     for query in queries:
         plan = plan_of(database, query)
@@ -20,7 +20,7 @@ def assert_indexed(database: Database[Any], log: CommandLog) -> None:
         assert "COLLSCAN" not in stages, shown
 
 
-def queries_of(seen: Seen) -> list[dict[str, Any]]:
+def queries_of(seen: Sent) -> list[dict[str, Any]]:
     """Return what a command looks for, as `find` commands: SecantusDB explains no update and no delete."""
     command = seen.document
     if seen.name == "find":

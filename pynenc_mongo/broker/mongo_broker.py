@@ -1,7 +1,7 @@
 """MongoBroker: queues with priorities; each message goes to exactly one caller."""
 
 import logging
-from collections.abc import Sequence as SequenceOf
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,11 +9,10 @@ from pynenc.broker.base_broker import BaseBroker
 from pynenc.identifiers.invocation_id import InvocationId
 
 from pynenc_mongo.broker.documents import COMPONENT, MESSAGES, NEXT_FIRST, SPECS, encode_message
+from pynenc_mongo.component import collections_of, settings_of
 from pynenc_mongo.conf.config_broker import ConfigBrokerMongo
-from pynenc_mongo.reach import refuse_unshared_store
-from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.sequence import Sequence
-from pynenc_mongo.storage.verbs import claim
+from pynenc_mongo.storage.ordered_keys import OrderedKeys
+from pynenc_mongo.storage.verbs import pop
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -26,27 +25,23 @@ class MongoBroker(BaseBroker):
 
     def __init__(self, app: "Pynenc") -> None:
         super().__init__(app)
-        refuse_unshared_store(self.conf.address(), app.conf.runner_cls)
-        self._collections = Collections(self.conf, app.app_id, COMPONENT, SPECS)
-        self._sequence = Sequence()
+        self._collections = collections_of(app, self.conf, COMPONENT, SPECS)
+        self._keys = OrderedKeys()
 
     @cached_property
     def conf(self) -> ConfigBrokerMongo:
-        return ConfigBrokerMongo(
-            config_values=self.app.config_values,
-            config_filepath=self.app.config_filepath,
-        )
+        return settings_of(self.app, ConfigBrokerMongo)
 
     def _route_invocation(self, invocation_id: InvocationId, queue_name: str, priority: float) -> None:
         self._route_invocations([invocation_id], queue_name, priority)
 
     def _route_invocations(
-        self, invocation_ids: SequenceOf[InvocationId], queue_name: str, priority: float
+        self, invocation_ids: Sequence[InvocationId], queue_name: str, priority: float
     ) -> None:
         """Queue a batch in its own order, in one command."""
         if not invocation_ids:
             return
-        places = self._sequence.take(len(invocation_ids))
+        places = self._keys.take(len(invocation_ids))
         messages = [
             encode_message(place, invocation_id, queue_name, priority)
             for place, invocation_id in zip(places, invocation_ids, strict=True)
@@ -61,10 +56,10 @@ class MongoBroker(BaseBroker):
         """
         queue = self.conf.queues[0] if queue_name is None else queue_name
         self._validate_queue_names((queue,))
-        message = claim(self._collections.existing(MESSAGES), {"queue": queue}, sort=list(NEXT_FIRST))
+        message = pop(self._collections.existing(MESSAGES), {"queue": queue}, sort=list(NEXT_FIRST))
         return InvocationId(message["invocation_id"]) if message else None
 
-    def count_invocations(self, queue_names: SequenceOf[str] | None = None) -> int:
+    def count_invocations(self, queue_names: Sequence[str] | None = None) -> int:
         """Count the messages of some queues, of all configured ones by default."""
         queues = self.conf.queues if queue_names is None else queue_names
         self._validate_queue_names(queues)

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from pynenc.client_data_store.base_client_data_store import BaseClientDataStore
 
 from pynenc_mongo.client_data_store.documents import COMPONENT, DATA, SPECS
+from pynenc_mongo.component import collections_of, payloads_in, settings_of
 from pynenc_mongo.conf.config_client_data_store import ConfigClientDataStoreMongo
-from pynenc_mongo.reach import refuse_unshared_store
-from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.payloads import PARTS, Payloads
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -23,16 +21,12 @@ class MongoClientDataStore(BaseClientDataStore):
 
     def __init__(self, app: "Pynenc") -> None:
         super().__init__(app)
-        refuse_unshared_store(self.conf.address(), app.conf.runner_cls)
-        self._collections = Collections(self.conf, app.app_id, COMPONENT, SPECS)
-        self._payloads = Payloads(lambda: self._collections.indexed(PARTS), self.conf.part_bytes())
+        self._collections = collections_of(app, self.conf, COMPONENT, SPECS)
+        self._payloads = payloads_in(self._collections, self.conf)
 
     @cached_property
     def conf(self) -> ConfigClientDataStoreMongo:
-        return ConfigClientDataStoreMongo(
-            config_values=self.app.config_values,
-            config_filepath=self.app.config_filepath,
-        )
+        return settings_of(self.app, ConfigClientDataStoreMongo)
 
     def _store(self, key: str, value: str) -> None:
         self._payloads.put_missing(self._collections.indexed(DATA), key, value)

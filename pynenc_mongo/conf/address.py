@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-SCHEMES = ("mongodb", "mongodb+srv", "mongomock")
+MOCK_SCHEME = "mongomock"
+SCHEMES = ("mongodb", "mongodb+srv", MOCK_SCHEME)
 DEFAULT_DATABASE = "pynenc"
 
 # https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
@@ -14,7 +15,7 @@ _DATABASE_NAME_REFUSED = re.compile(r'[/\\. "$*<>:|?\x00]')
 
 # a user name, then all up to the last `@`: who forgot to encode a password may have any character in it
 _USERINFO_PASSWORD = re.compile(r"^([^:/?#]*:/+[^:/?#]*|[^:/?#]+(?!:/)):.*@")
-_SECRET_OPTION = re.compile(r"(?<=[?&;])(authkey|[^=&;]*password)=[^&;]*", re.IGNORECASE)
+_SECRET_OPTION = re.compile(r"(?<=[?&;])([^=&;]*password)=[^&;]*", re.IGNORECASE)
 _SECRET_PROPERTY = re.compile(r"(AWS_SESSION_TOKEN):[^,&;]*", re.IGNORECASE)
 
 
@@ -38,12 +39,7 @@ class MongoAddress:
 
     @property
     def is_mock(self) -> bool:
-        return self.scheme == "mongomock"
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether other processes reach the same data by this address."""
-        return not self.is_mock or urlsplit(self.url).port is not None
+        return self.scheme == MOCK_SCHEME
 
     @property
     def masked(self) -> str:
@@ -73,8 +69,11 @@ def split_url(url: str) -> SplitResult:
         raise ValueError(_malformed(url, f"it must begin with one of {_listed(SCHEMES)}"))
     if pieces.netloc.count("@") > 1:
         raise ValueError(_malformed(url, "a user name or password must be percent-encoded"))
+    if pieces.scheme == MOCK_SCHEME:
+        _check_mock(url, pieces)
+        return pieces
     for host in pieces.netloc.rpartition("@")[2].split(","):
-        _check_host(url, host, optional=pieces.scheme == "mongomock")
+        _check_host(url, host)
     return pieces
 
 
@@ -114,9 +113,15 @@ def check_database_name(name: str) -> str:
     return name
 
 
-def _check_host(url: str, host: str, *, optional: bool) -> None:
+def _check_mock(url: str, pieces: SplitResult) -> None:
+    if pieces.netloc or pieces.query:
+        reason = "it is the server that this process and its children share, and takes nothing but a database"
+        raise ValueError(_malformed(url, reason, example=f"{MOCK_SCHEME}:///pynenc"))
+
+
+def _check_host(url: str, host: str) -> None:
     name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
-    if not (name if colon else host) and not (optional and not host):
+    if not (name if colon else host):
         raise ValueError(_malformed(url, "it names no host"))
     if colon and not (re.fullmatch("[0-9]+", port) and 0 < int(port) <= _LAST_PORT):
         raise ValueError(
@@ -124,8 +129,8 @@ def _check_host(url: str, host: str, *, optional: bool) -> None:
         )
 
 
-def _malformed(url: str, reason: str) -> str:
-    return f"malformed MongoDB URL {mask_url(url)!r}: {reason}; for example mongodb://localhost:27017/pynenc"
+def _malformed(url: str, reason: str, example: str = "mongodb://localhost:27017/pynenc") -> str:
+    return f"malformed MongoDB URL {mask_url(url)!r}: {reason}; for example {example}"
 
 
 def _listed(schemes: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from pynenc.orchestrator.atomic_service import ActiveRunnerInfo
@@ -76,10 +76,19 @@ class Heartbeats:
         found = map(decode_heartbeat, self._collections.existing(HEARTBEATS).find(wanted))
         return sorted(found, key=lambda runner: (runner.creation_time, runner.runner_id))
 
-    def alive_among(self, runner_ids: Iterable[str], since: datetime) -> set[str]:
-        """Return those among `runner_ids` that gave a sign since an instant."""
-        wanted = {"_id": {"$in": sorted(set(runner_ids))}, "beat_at": {"$gte": to_micros(since)}}
-        return {document["_id"] for document in self._collections.existing(HEARTBEATS).find(wanted, ["_id"])}
+    def silent_among(self, runner_ids: Iterable[str], since: datetime) -> set[str]:
+        """Return those among `runner_ids` that gave no sign since an instant; nobody costs no command."""
+        asked = set(runner_ids)
+        if not asked:
+            return asked
+        wanted = {"_id": {"$in": sorted(asked)}, "beat_at": {"$gte": to_micros(since)}}
+        found = self._collections.existing(HEARTBEATS).find(wanted, ["_id"])
+        return asked - {document["_id"] for document in found}
+
+    def presumed_dead(self, runner_id: str, started_at: datetime) -> bool:
+        """Whether a runner that worked at `started_at` has been silent for too long since."""
+        since = datetime.now(UTC) - timedelta(seconds=self._longest_silence())
+        return started_at < since and bool(self.silent_among([runner_id], since))
 
     def _add(
         self, runner_ids: Sequence[str], now: datetime, *, may_run_service: bool, queues: Sequence[str]

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pymongo.errors import DuplicateKeyError
 from pynenc.identifiers.call_id import CallId
 from pynenc.identifiers.invocation_id import InvocationId
 from pynenc.identifiers.task_id import TaskId
@@ -13,8 +12,7 @@ from pynenc.invocation.status import InvocationStatus
 from pynenc_mongo.orchestrator.documents import INVOCATIONS, NEWEST_FIRST, InvocationDoc, digests, one_of
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.portable import Filter
-from pynenc_mongo.storage.verbs import insert_all_missing
+from pynenc_mongo.storage.verbs import Filter, insert_all_missing
 
 
 class Invocations:
@@ -71,23 +69,11 @@ class Invocations:
         """Return the invocations that have had `status` since `instant` or longer."""
         return self._ids({"status": status.value, "status_at": {"$lte": to_micros(instant)}})
 
-    def owners(self, status: InvocationStatus) -> list[tuple[InvocationId, str]]:
-        """Return each invocation of `status` that has an owner, with that owner."""
+    def owners(self, status: InvocationStatus) -> dict[InvocationId, str]:
+        """Return the owner of each invocation of `status` that has one."""
         wanted = {"status": status.value, "owner": {"$ne": None}}
         found = self._collections.existing(INVOCATIONS).find(wanted, ["owner"])
-        return [(InvocationId(document["_id"]), str(document["owner"])) for document in found]
-
-    def index_arguments(self, invocation_id: str, arguments: Mapping[str, str]) -> None:
-        self._update(invocation_id, {"$set": {"arguments": digests(arguments)}})
-
-    def take_slot(self, invocation_id: str, slot: str) -> bool:
-        """Have a pending invocation hold a slot until it runs no more; return whether it was free."""
-        pending = {"_id": invocation_id, "status": InvocationStatus.PENDING.value}
-        try:
-            self._collections.existing(INVOCATIONS).update_one(pending, {"$set": {"slot": slot}})
-        except DuplicateKeyError:
-            return False
-        return True
+        return {InvocationId(document["_id"]): str(document["owner"]) for document in found}
 
     def begin_auto_purge(self, invocation_id: str, at: datetime) -> None:
         self._update(invocation_id, {"$set": {"finished_at": to_micros(at)}})

@@ -7,28 +7,23 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pynenc.conf.config_task import ConcurrencyControlType
 from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus
 from pynenc.orchestrator.base_orchestrator import BaseBlockingControl, BaseOrchestrator
 from pynenc.trigger.conditions import ExceptionContext, ResultContext
 
+from pynenc_mongo.component import collections_of, settings_of
 from pynenc_mongo.conf.config_orchestrator import ConfigOrchestratorMongo
 from pynenc_mongo.orchestrator.blocking import MongoBlockingControl
+from pynenc_mongo.orchestrator.concurrency import ConcurrencyControl, encode
 from pynenc_mongo.orchestrator.documents import (
     COMPONENT,
     SPECS,
-    InvocationDoc,
-    digests,
-    encode_invocation,
-    slot_of,
 )
 from pynenc_mongo.orchestrator.heartbeats import Heartbeats
 from pynenc_mongo.orchestrator.invocations import Invocations
 from pynenc_mongo.orchestrator.services import AtomicServices
 from pynenc_mongo.orchestrator.transitions import Transitions
-from pynenc_mongo.reach import refuse_unshared_store
-from pynenc_mongo.storage.collections import Collections
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -55,20 +50,17 @@ class MongoOrchestrator(BaseOrchestrator):
 
     def __init__(self, app: "Pynenc") -> None:
         super().__init__(app)
-        refuse_unshared_store(self.conf.address(), app.conf.runner_cls)
-        self._collections = Collections(self.conf, app.app_id, COMPONENT, SPECS)
+        self._collections = collections_of(app, self.conf, COMPONENT, SPECS)
         self._invocations = Invocations(self._collections)
         self._transitions = Transitions(self._collections)
+        self._concurrency = ConcurrencyControl(self._collections)
         self._blocking = MongoBlockingControl(self._collections, self._invocations)
         self._heartbeats = Heartbeats(self._collections, self._longest_silence)
-        self._services = AtomicServices(self._collections)
+        self._services = AtomicServices(self._collections, self._heartbeats.presumed_dead)
 
     @cached_property
     def conf(self) -> ConfigOrchestratorMongo:
-        return ConfigOrchestratorMongo(
-            config_values=self.app.config_values,
-            config_filepath=self.app.config_filepath,
-        )
+        return settings_of(self.app, ConfigOrchestratorMongo)
 
     def purge(self) -> None:
         """Remove all orchestrator data of this app."""
@@ -110,7 +102,7 @@ class MongoOrchestrator(BaseOrchestrator):
         runner_id: str | None = None,
     ) -> InvocationStatusRecord:
         record = InvocationStatusRecord(InvocationStatus.REGISTERED, runner_id)
-        self._invocations.register([_encode(invocation, record) for invocation in invocations])
+        self._invocations.register([encode(invocation, record) for invocation in invocations])
         return record
 
     def get_existing_invocations(
@@ -150,8 +142,7 @@ class MongoOrchestrator(BaseOrchestrator):
         self, invocation: "DistributedInvocation[Params, Result]"
     ) -> None:
         """Make an invocation known by its arguments; controlled tasks are so from registration on."""
-        if not _is_controlled(invocation):
-            self._invocations.index_arguments(invocation.invocation_id, invocation.call.serialized_arguments)
+        self._concurrency.index_arguments(invocation)
 
     def is_authorize_to_run_by_concurrency_control(
         self, invocation: "DistributedInvocation[Params, Result]"
@@ -160,15 +151,8 @@ class MongoOrchestrator(BaseOrchestrator):
 
         The base class only looks whether another one runs: two processes that look at the same time both run.
         """
-        control = invocation.task.conf.running_concurrency
-        if control == ConcurrencyControlType.DISABLED:
-            return True
-        if not super().is_authorize_to_run_by_concurrency_control(invocation):
-            return False
-        arguments = invocation.call.serialized_args_for_concurrency_control(control)
-        return self._invocations.take_slot(
-            invocation.invocation_id, slot_of(invocation.task.task_id, arguments)
-        )
+        allowed = super().is_authorize_to_run_by_concurrency_control(invocation)
+        return allowed and self._concurrency.take_slot(invocation)
 
     # status
 
@@ -269,13 +253,9 @@ class MongoOrchestrator(BaseOrchestrator):
         )
 
     def _get_running_invocations_for_recovery(self, timeout_seconds: float) -> Iterator["InvocationId"]:
-        owned = self._invocations.owners(InvocationStatus.RUNNING)
-        alive = (
-            self._heartbeats.alive_among((owner for _, owner in owned), _ago(timeout_seconds))
-            if owned
-            else set()
-        )
-        return (invocation_id for invocation_id, owner in owned if owner not in alive)
+        owners = self._invocations.owners(InvocationStatus.RUNNING)
+        silent = self._heartbeats.silent_among(owners.values(), _ago(timeout_seconds))
+        return (invocation_id for invocation_id, owner in owners.items() if owner in silent)
 
     # the atomic service
 
@@ -287,28 +267,14 @@ class MongoOrchestrator(BaseOrchestrator):
         reason: str = "",
     ) -> bool:
         """Record a run of the atomic service; return whether it may work: one at a time may."""
-        if status == AtomicServiceExecutionStatus.RUNNING:
-            accepted = self._services.start(atomic_service_run, started_at, reason)
-            if not accepted:
-                self._abandon_run_of_dead_runner()
-        else:
-            self._services.record(atomic_service_run, started_at, status, reason)
-            accepted = status != AtomicServiceExecutionStatus.BLOCKED
-        if status != AtomicServiceExecutionStatus.RUNNING or not accepted:
+        may_work = self._services.attempt(atomic_service_run, started_at, status, reason)
+        if status != AtomicServiceExecutionStatus.RUNNING or not may_work:
             self.purge_atomic_service_executions()
-        return accepted
+        return may_work
 
     def _longest_silence(self) -> float:
         """Return the seconds of silence after which a runner is taken for dead."""
         return self.app.conf.runner_considered_dead_after_minutes * 60
-
-    def _abandon_run_of_dead_runner(self) -> None:
-        """Let go of a run whose runner was killed in its middle; no other could ever start otherwise."""
-        longest_silence = _ago(self._longest_silence())
-        for execution in self._services.running():
-            alive = self._heartbeats.alive_among([execution.runner_id], longest_silence)
-            if execution.start_time < longest_silence and not alive:
-                self._services.abandon(execution, datetime.now(UTC))
 
     def finalize_atomic_service_execution(
         self,
@@ -349,20 +315,3 @@ class MongoOrchestrator(BaseOrchestrator):
 
 def _ago(seconds: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=seconds)
-
-
-def _is_controlled(invocation: "DistributedInvocation[Params, Result]") -> bool:
-    conf = invocation.task.conf
-    off = ConcurrencyControlType.DISABLED
-    return conf.registration_concurrency != off or conf.running_concurrency != off
-
-
-def _encode(
-    invocation: "DistributedInvocation[Params, Result]", record: InvocationStatusRecord
-) -> InvocationDoc:
-    document = encode_invocation(
-        invocation.invocation_id, invocation.task.task_id, invocation.call.call_id, record
-    )
-    if _is_controlled(invocation):
-        document["arguments"] = digests(invocation.call.serialized_arguments)
-    return document

@@ -1,6 +1,6 @@
 """Runs of the atomic service: at most one at a time, enforced by the write that starts it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -14,15 +14,37 @@ from pynenc.orchestrator.atomic_service import (
 from pynenc_mongo.orchestrator.documents import EXECUTIONS, decode_execution, encode_execution
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.verbs import insert_missing, put, swap
+from pynenc_mongo.storage.verbs import insert_missing, put, update_if
 
 _RUNNING = AtomicServiceExecutionStatus.RUNNING
 _BLOCKED = AtomicServiceExecutionStatus.BLOCKED
 
 
+type PresumedDead = Callable[[str, datetime], bool]
+
+
 class AtomicServices:
-    def __init__(self, collections: Collections) -> None:
+    """The runs; `presumed_dead` says whether a runner that began at an instant gives no sign of life."""
+
+    def __init__(self, collections: Collections, presumed_dead: PresumedDead) -> None:
         self._collections = collections
+        self._presumed_dead = presumed_dead
+
+    def attempt(
+        self,
+        run: AtomicServiceRun,
+        started_at: datetime | None,
+        status: AtomicServiceExecutionStatus,
+        reason: str,
+    ) -> bool:
+        """Record an attempt to run; return whether this run may work."""
+        if status != _RUNNING:
+            self.record(run, started_at, status, reason)
+            return status != _BLOCKED
+        if self.start(run, started_at, reason):
+            return True
+        self._abandon_run_of_dead_runner()
+        return False
 
     def start(self, run: AtomicServiceRun, started_at: datetime | None, reason: str) -> bool:
         """Begin a run unless one is running; return whether this run may work.
@@ -67,16 +89,10 @@ class AtomicServices:
         if reason:
             changes["reason"] = reason
         own_running = {"_id": run.atomic_service_id.atomic_service_run_id, "running": True}
-        if swap(executions, own_running, {"$set": changes, "$unset": {"running": ""}}):
+        if update_if(executions, own_running, {"$set": changes, "$unset": {"running": ""}}):
             return
         unseen = AtomicServiceExecution(run.atomic_service_id, ended_at, ended_at, status, reason)
         insert_missing(executions, encode_execution(unseen))
-
-    def abandon(self, execution: AtomicServiceExecution, now: datetime) -> None:
-        """End a run whose runner is gone."""
-        run = AtomicServiceRun(execution.atomic_service_id)
-        reason = f"runner:{execution.runner_id} gives no sign of life"
-        self.finish(run, now, AtomicServiceExecutionStatus.ABANDONED, reason)
 
     def running(self) -> list[AtomicServiceExecution]:
         return [
@@ -119,6 +135,14 @@ class AtomicServices:
             keys = [document["_id"] for document in surplus]
             deleted += executions.delete_many({"_id": {"$in": keys}}).deleted_count if keys else 0
         return deleted
+
+    def _abandon_run_of_dead_runner(self) -> None:
+        """Let go of a run whose runner was killed in its middle; no other could ever start otherwise."""
+        for execution in self.running():
+            if self._presumed_dead(execution.runner_id, execution.start_time):
+                run = AtomicServiceRun(execution.atomic_service_id)
+                reason = f"runner:{execution.runner_id} gives no sign of life"
+                self.finish(run, datetime.now(UTC), AtomicServiceExecutionStatus.ABANDONED, reason)
 
     def _begin_now(self, run: AtomicServiceRun) -> None:
         run.started_at = datetime.now(UTC)

@@ -20,7 +20,7 @@ from pynenc_mongo.orchestrator.documents import (
 )
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.verbs import swap
+from pynenc_mongo.storage.verbs import update_if
 
 _ATTEMPTS = 5
 _CALLER, _STRANGER = "caller", "stranger"
@@ -97,7 +97,7 @@ class Transitions:
         precondition = rule.precondition(invocation_id, runner_id)
         current: InvocationStatusRecord | None = None
         for new in _new_records(target, runner_id if rule.caller_owns_next else None):
-            if swap(self._collections.existing(INVOCATIONS), precondition, _update(new)):
+            if update_if(self._collections.existing(INVOCATIONS), precondition, _update(new)):
                 return new
             # pynenc's own words for what forbids it; no words mean that it moved since
             current = self.record_of(invocation_id)

@@ -13,16 +13,16 @@ from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 from pynenc.state_backend.base_state_backend import BaseStateBackend, InvocationHistory
 from pynenc.types import Params, Result
 
+from pynenc_mongo.component import collections_of, payloads_in, settings_of
 from pynenc_mongo.conf.config_state_backend import ConfigStateBackendMongo
-from pynenc_mongo.reach import refuse_unshared_store
 from pynenc_mongo.state_backend.discovery import AppInfos, discover
 from pynenc_mongo.state_backend.documents import COMPONENT, EXCEPTIONS, RESULTS, SPECS
 from pynenc_mongo.state_backend.history import Histories
 from pynenc_mongo.state_backend.invocations import Invocations
 from pynenc_mongo.state_backend.runner_contexts import RunnerContexts
 from pynenc_mongo.state_backend.workflows import Workflows
-from pynenc_mongo.storage.collections import Collections, CollectionSpec
-from pynenc_mongo.storage.payloads import PARTS, HeadDoc, Payloads
+from pynenc_mongo.storage.collections import CollectionSpec
+from pynenc_mongo.storage.payloads import HeadDoc
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -61,9 +61,8 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
 
     def __init__(self, app: "Pynenc") -> None:
         super().__init__(app)
-        refuse_unshared_store(self.conf.address(), app.conf.runner_cls)
-        self._collections = Collections(self.conf, app.app_id, COMPONENT, SPECS)
-        self._payloads = Payloads(lambda: self._collections.indexed(PARTS), self.conf.part_bytes())
+        self._collections = collections_of(app, self.conf, COMPONENT, SPECS)
+        self._payloads = payloads_in(self._collections, self.conf)
         self._app_infos = AppInfos(self._collections)
         self._invocations = Invocations(self._collections, self._payloads)
         self._history = Histories(self._collections)
@@ -73,10 +72,7 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
 
     @cached_property
     def conf(self) -> ConfigStateBackendMongo:
-        return ConfigStateBackendMongo(
-            config_values=self.app.config_values,
-            config_filepath=self.app.config_filepath,
-        )
+        return settings_of(self.app, ConfigStateBackendMongo)
 
     def purge(self) -> None:
         """Clear all state backend data of this app, parts of large payloads included."""

@@ -12,13 +12,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pymongo import MongoClient
+from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError, ServerSelectionTimeoutError
 
 from pynenc_mongo.conf.address import MongoAddress, names_user, option_in
 from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, ClientLimits
 from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
-from pynenc_mongo.storage import serving
-from pynenc_mongo.storage.portable import PortableClient, PortableDatabase
 
 
 class _ClientKey(NamedTuple):
@@ -29,8 +28,8 @@ class _ClientKey(NamedTuple):
     limits: ClientLimits
 
 
-_clients: dict[_ClientKey, PortableClient] = {}
-_inherited: list[PortableClient] = []  # kept, so that no finalizer runs on a parent's sockets
+_clients: dict[_ClientKey, MongoClient[Any]] = {}
+_inherited: list[MongoClient[Any]] = []  # kept, so that no finalizer runs on a parent's sockets
 _lock = threading.Lock()
 _epoch = 0
 
@@ -40,7 +39,7 @@ def epoch() -> int:
     return _epoch
 
 
-def database_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> PortableDatabase:
+def database_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> Database[Any]:
     """Return this process's handle to a database, connecting if need be.
 
     :raises MongoConfigError: if the driver refuses the URL
@@ -49,7 +48,7 @@ def database_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) ->
     return client_at(address, limits)[address.database]
 
 
-def client_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> PortableClient:
+def client_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> MongoClient[Any]:
     """Return this process's client for a server, connecting if need be.
 
     :raises MongoConfigError: if the driver refuses the URL
@@ -92,12 +91,11 @@ def _key(address: MongoAddress, limits: ClientLimits) -> _ClientKey:
     return _ClientKey(address.url, credentials, limits)
 
 
-def _connect(address: MongoAddress, limits: ClientLimits) -> PortableClient:
+def _connect(address: MongoAddress, limits: ClientLimits) -> MongoClient[Any]:
     """Open a client and wait until a server answers."""
-    if address.is_mock:
-        return serving.connect(address.url)
+    url = _url_on_the_wire(address)
     try:
-        client: MongoClient[dict[str, Any]] = MongoClient(address.url, **_options(address, limits))
+        client: MongoClient[Any] = MongoClient(url, **_options(url, address, limits))
     except (InvalidURI, ConfigurationError, ValueError, TypeError) as error:
         raise MongoConfigError(f"{address.masked} ({address.source}): {error}") from None
     try:
@@ -111,7 +109,19 @@ def _connect(address: MongoAddress, limits: ClientLimits) -> PortableClient:
     return client
 
 
-def _options(address: MongoAddress, limits: ClientLimits) -> dict[str, Any]:
+def _url_on_the_wire(address: MongoAddress) -> str:
+    """Return the URL that the driver is given; `mongomock://` is the server that stands for it here.
+
+    :raises MongoUnreachableError: if that does not start
+    """
+    if not address.is_mock:
+        return address.url
+    from pynenc_mongo.mongomock_server.process import shared_url
+
+    return shared_url()
+
+
+def _options(url: str, address: MongoAddress, limits: ClientLimits) -> dict[str, Any]:
     """Return the driver's options; one in the URL wins over the setting of the same meaning."""
     options = {
         "appName": "pynenc",
@@ -122,9 +132,9 @@ def _options(address: MongoAddress, limits: ClientLimits) -> dict[str, Any]:
         "serverSelectionTimeoutMS": _milliseconds(limits.connect_seconds),
         "authSource": address.auth_source,
     }
-    if not names_user(address.url):
+    if not names_user(url):
         options |= {"username": address.username, "password": address.password}
-    return {name: value for name, value in options.items() if value and not option_in(address.url, name)}
+    return {name: value for name, value in options.items() if value and not option_in(url, name)}
 
 
 def _milliseconds(seconds: float) -> int:

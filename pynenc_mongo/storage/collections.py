@@ -1,19 +1,20 @@
 """The collections of one component of one app: specs in, plain pymongo collections out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pymongo.collection import Collection
+from pymongo.database import Database
 from pymongo.operations import IndexModel
 
 from pynenc_mongo.conf.config_mongo import ConfigMongo
 from pynenc_mongo.storage import client
 from pynenc_mongo.storage.naming import collection_prefix
-from pynenc_mongo.storage.portable import PortableCollection, PortableDatabase
 
 
 @dataclass(frozen=True)
-class CollectionSpec[Doc]:
+class CollectionSpec[Doc: Mapping[str, Any]]:
     """A collection's name, the type of its documents (as the type argument) and its secondary indexes."""
 
     name: str
@@ -35,11 +36,11 @@ class Collections:
         self._prefix = f"{collection_prefix(app_id)}{component}_"
         self._specs = tuple(specs)
         self._indexed: set[str] = set()
-        self._database: PortableDatabase | None = None
+        self._database: Database[Any] | None = None
         self._epoch = 0
 
     @property
-    def database(self) -> PortableDatabase:
+    def database(self) -> Database[Any]:
         """This process's handle; a forked child gets one of its own.
 
         :raises MongoUnreachableError: if no server answers
@@ -50,11 +51,11 @@ class Collections:
             self._epoch = epoch  # last: until then no thread takes the old handle for a new one
         return self._database
 
-    def existing[Doc](self, spec: CollectionSpec[Doc]) -> PortableCollection[Doc]:
+    def existing[Doc: Mapping[str, Any]](self, spec: CollectionSpec[Doc]) -> Collection[Doc]:
         """Return the collection to read, update or delete in: it does not come into being by that."""
         return self.database[self._prefix + spec.name]
 
-    def indexed[Doc](self, spec: CollectionSpec[Doc]) -> PortableCollection[Doc]:
+    def indexed[Doc: Mapping[str, Any]](self, spec: CollectionSpec[Doc]) -> Collection[Doc]:
         """Return the collection to insert or upsert into, its indexes made."""
         collection = self.existing(spec)
         if spec.indexes and spec.name not in self._indexed:

@@ -6,16 +6,17 @@ the document that names them, and only then the old generation goes.
 
 import uuid
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, NotRequired, TypedDict
 
+from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from pynenc_mongo.errors import MissingPartsError
 from pynenc_mongo.storage.collections import CollectionSpec
-from pynenc_mongo.storage.portable import PortableCollection
-from pynenc_mongo.storage.verbs import insert_missing
+from pynenc_mongo.storage.verbs import PAGE_SIZE, Document, Filter, Update, insert_missing, put_many
 
 _READS_OF_A_MOVING_VALUE = 5
 _FASTEST = 1  # zlib level: on 20 MiB of JSON three times faster than the default, and nearly as small
@@ -48,11 +49,13 @@ PARTS: CollectionSpec[PartDoc] = CollectionSpec("payload_parts")
 
 
 class Payloads:
-    """Stores texts, their parts in one collection; `part_bytes` is the most that one document takes."""
+    """Stores texts in documents, their parts in one collection; `part_bytes` is the most that one takes."""
 
-    def __init__(self, parts: Callable[[], PortableCollection[PartDoc]], part_bytes: int) -> None:
+    def __init__(self, parts: Callable[[], Collection[PartDoc]], part_bytes: int) -> None:
         self._parts = parts
         self._part_bytes = part_bytes
+
+    # a text and what stands for it
 
     def store(self, text: str) -> Payload:
         """Return what stands for `text` in a document; parts, where it needs them, are stored already."""
@@ -64,6 +67,18 @@ class Payloads:
         if len(packed) <= self._part_bytes:
             return {"zlib": packed}
         return self._store_parts(packed)
+
+    def store_all(self, texts: Iterable[str]) -> list[Payload]:
+        """Return what stands for each text; if one cannot be stored, none leaves parts behind."""
+        stored: list[Payload] = []
+        try:
+            for text in texts:
+                stored.append(self.store(text))  # noqa: PERF401 - what is stored must be known at an error
+        except BaseException:
+            for payload in stored:
+                self.discard(payload)
+            raise
+        return stored
 
     def load(self, payload: Payload, owner: str) -> str:
         """Return the text that `payload` stands for.
@@ -80,15 +95,13 @@ class Payloads:
         if "generation" in payload:
             self._parts().delete_many({"_id": {"$in": _part_keys(payload)}})
 
-    def put(self, heads: PortableCollection[HeadDoc], key: str, text: str) -> None:
-        """Store `text` under `key` in place of what was there; one command unless either is large."""
-        payload = self.store(text)
-        with self._discarded_if_refused(payload):
-            replaced = _put_head(heads, {"_id": key, "payload": payload})
-        if replaced is not None:
-            self.discard(replaced["payload"])
+    # a text under a key
 
-    def put_missing(self, heads: PortableCollection[HeadDoc], key: str, text: str) -> None:
+    def put(self, heads: Collection[HeadDoc], key: str, text: str) -> None:
+        """Store `text` under `key` in place of what was there; one command unless either is large."""
+        self.replace(heads, {"_id": key, "payload": self.store(text)}, "payload")
+
+    def put_missing(self, heads: Collection[HeadDoc], key: str, text: str) -> None:
         """Store `text` under `key` unless something is stored there: for keys made of their content."""
         if self._needs_parts(text) and heads.find_one({"_id": key}, ["_id"]):
             return
@@ -98,28 +111,73 @@ class Payloads:
         if not stored:
             self.discard(payload)
 
-    def get(self, heads: PortableCollection[HeadDoc], key: str) -> str | None:
+    def get(self, heads: Collection[HeadDoc], key: str) -> str | None:
         """Return the text under `key`, or None.
 
         :raises MissingPartsError: if a part of it is not stored
         """
-        return self.read(lambda: heads.find_one({"_id": key}), "payload", key)
+        found = self.read(lambda: heads.find_one({"_id": key}), "payload", key)
+        return found[1] if found else None
 
-    def read(self, find: Callable[[], Mapping[str, Any] | None], field: str, owner: str) -> str | None:
-        """Return the text of `field` in the document that `find` returns, or None without a document.
+    # a text in a field of a document
+
+    def replace(self, collection: Collection[Any], document: Document, field: str) -> None:
+        """Store a document whose `field` is a payload in place of what was there.
+
+        One command, unless the text or the one before it is large.
+        """
+        key = {"_id": document["_id"]}
+        self._write(
+            document,
+            field,
+            plainly=lambda small: collection.replace_one(key | small, document, upsert=True),
+            returning=lambda: collection.find_one_and_replace(key, document, upsert=True),
+        )
+
+    def merge(
+        self, collection: Collection[Any], document: Document, field: str, also: Update | None = None
+    ) -> None:
+        """Store the fields of a document, of which `field` is a payload; fields that it does not name stay.
+
+        One command, unless the text or the one before it is large.
+
+        :param also: further operators of the same update
+        """
+        key = {"_id": document["_id"]}
+        update = {"$set": {name: value for name, value in document.items() if name != "_id"}, **(also or {})}
+        self._write(
+            document,
+            field,
+            plainly=lambda small: collection.update_one(key | small, update, upsert=True),
+            returning=lambda: collection.find_one_and_update(key, update, upsert=True),
+        )
+
+    def replace_many(self, collection: Collection[Any], documents: Sequence[Document], field: str) -> None:
+        """Store documents whose `field` is a payload, as `verbs.put_many` does.
+
+        After an error parts stay: which documents were written, and need theirs, is not known.
+        """
+        for replaced in put_many(collection, documents):
+            self.discard(replaced[field])
+
+    def read[Doc: Document](
+        self, find: Callable[[], Doc | None], field: str, owner: str, *, found: Doc | None = None
+    ) -> tuple[Doc, str] | None:
+        """Return the document that `find` returns, and the text of its `field`, or None without a document.
 
         A writer may replace the payload between the read of the document and that of its parts; then the
         document is read again.
 
+        :param found: the document, where it was read already
         :raises MissingPartsError: naming `owner`, if a part is not stored though the document names it
         """
-        document = find()
+        document = found or find()
         for _ in range(_READS_OF_A_MOVING_VALUE):
             if document is None:
                 return None
             payload: Payload = document[field]
             try:
-                return self.load(payload, owner)
+                return document, self.load(payload, owner)
             except MissingPartsError:
                 document = find()
                 if document is not None and document[field] == payload:
@@ -127,6 +185,63 @@ class Payloads:
         raise MissingPartsError(
             f"the payload of {owner} was replaced faster than it could be read: try again"
         )
+
+    def read_each[Doc: Document](
+        self, collection: Collection[Doc], found: Iterable[Doc], field: str
+    ) -> Iterator[tuple[Doc, str]]:
+        """Return documents that were just found, each with the text of its `field`, but for deleted ones.
+
+        :raises MissingPartsError: if a part is not stored though the document names it
+        """
+        for document in found:
+            key = document["_id"]
+            again = partial(collection.find_one, {"_id": key})
+            if read := self.read(again, field, key, found=document):
+                yield read
+
+    def delete(self, collection: Collection[Any], wanted: Filter, field: str, **options: Any) -> list[str]:
+        """Delete the documents that meet `wanted`, and the parts of the texts in `field`; return their keys.
+
+        Two commands for each thousand, and one where there is nothing to delete.
+
+        :param options: of `find`, such as an order, and how many of the first in it stay (`skip`)
+        """
+        deleted: list[str] = []
+        named = [f"{field}.generation", f"{field}.parts"]
+        while True:
+            page = list(collection.find(wanted, named, limit=PAGE_SIZE, **options))
+            keys = [document["_id"] for document in page]
+            if keys:
+                collection.delete_many({"_id": {"$in": keys}})
+            for document in page:
+                self.discard(document.get(field, {}))
+            deleted += keys
+            if len(keys) < PAGE_SIZE:
+                return deleted
+
+    def _write(
+        self,
+        document: Document,
+        field: str,
+        *,
+        plainly: Callable[[dict[str, Any]], object],
+        returning: Callable[[], Document | None],
+    ) -> None:
+        """Write a document by an upsert, and discard the parts of the text that made way.
+
+        :param plainly: writes where a document meets the condition that it is given, or where there is none
+        :param returning: writes, and returns the document that made way
+        """
+        payload: Payload = document[field]
+        with self._discarded_if_refused(payload):
+            if "generation" not in payload:
+                # one plain write, unless the old text has parts: then the upsert meets its key and fails
+                with suppress(DuplicateKeyError):
+                    plainly({f"{field}.generation": {"$exists": False}})
+                    return
+            replaced = returning()
+        if replaced is not None:
+            self.discard(replaced[field])
 
     @contextmanager
     def _discarded_if_refused(self, payload: Payload) -> Iterator[None]:
@@ -149,7 +264,7 @@ class Payloads:
             packed[start : start + self._part_bytes] for start in range(0, len(packed), self._part_bytes)
         ]
         payload: Payload = {"generation": uuid.uuid4().hex, "parts": len(slices)}
-        documents = [
+        documents: list[PartDoc] = [
             {"_id": key, "data": data} for key, data in zip(_part_keys(payload), slices, strict=True)
         ]
         try:
@@ -170,20 +285,6 @@ class Payloads:
                 "backends, store the value again"
             )
         return b"".join(found[key] for key in keys)
-
-
-def _put_head(heads: PortableCollection[HeadDoc], document: HeadDoc) -> HeadDoc | None:
-    """Replace the head and return the one that made way, if it had parts."""
-    if "generation" not in document["payload"]:
-        # one plain update, unless the old value has parts: then the upsert meets its key and fails
-        inline = {"_id": document["_id"], "payload.generation": {"$exists": False}}
-        try:
-            heads.update_one(inline, {"$set": {"payload": document["payload"]}}, upsert=True)
-        except DuplicateKeyError:
-            pass
-        else:
-            return None
-    return heads.find_one_and_replace({"_id": document["_id"]}, document, upsert=True)
 
 
 def _part_keys(payload: Payload) -> list[str]:

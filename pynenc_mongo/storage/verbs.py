@@ -3,16 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from pynenc_mongo.storage.portable import Filter, PortableCollection, Update
+type Filter = Mapping[str, Any]
+type Update = Mapping[str, Any]
+type Document = Mapping[str, Any]
 
 PAGE_SIZE = 1000
 
 _DUPLICATE_KEY = 11000
 
 
-def insert_missing(collection: PortableCollection[Any], document: Mapping[str, Any]) -> bool:
+def insert_missing(collection: Collection[Any], document: Document) -> bool:
     """Insert `document` unless its key is taken; return whether it was inserted."""
     try:
         collection.insert_one(document)
@@ -21,9 +24,7 @@ def insert_missing(collection: PortableCollection[Any], document: Mapping[str, A
     return True
 
 
-def insert_all_missing(
-    collection: PortableCollection[Any], documents: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
+def insert_all_missing(collection: Collection[Any], documents: Sequence[Document]) -> list[Document]:
     """Insert in one command every document whose key is free; return those whose key is taken.
 
     :raises pymongo.errors.BulkWriteError: if a document fails for any other reason
@@ -40,16 +41,16 @@ def insert_all_missing(
     return []
 
 
-def put(collection: PortableCollection[Any], document: Mapping[str, Any]) -> None:
+def put(collection: Collection[Any], document: Document) -> None:
     """Store `document` under its `_id`, in place of what was there."""
     collection.replace_one({"_id": document["_id"]}, document, upsert=True)
 
 
-def put_many[Doc](collection: PortableCollection[Doc], documents: Sequence[Mapping[str, Any]]) -> list[Doc]:
+def put_many[Doc: Document](collection: Collection[Doc], documents: Sequence[Document]) -> list[Doc]:
     """Store each document under its `_id`, the last one of each; return those that had to make way.
 
     New documents take one command together, unchanged ones one more; only a changed one takes a command
-    of its own: portable engines have no bulk update, and deleting before inserting would show a gap.
+    of its own: a bulk write would not say which document made way, and who discards its parts must know.
     """
     by_key = {_key(document): document for document in documents}
     overtaken = [cast("Doc", document) for document in documents if by_key[_key(document)] is not document]
@@ -57,9 +58,7 @@ def put_many[Doc](collection: PortableCollection[Doc], documents: Sequence[Mappi
     return overtaken + _replace_changed(collection, taken) if taken else overtaken
 
 
-def _replace_changed[Doc](
-    collection: PortableCollection[Doc], documents: Sequence[Mapping[str, Any]]
-) -> list[Doc]:
+def _replace_changed[Doc: Document](collection: Collection[Doc], documents: Sequence[Document]) -> list[Doc]:
     keys = [_key(document) for document in documents]
     stored = {_key(found): found for found in collection.find({"_id": {"$in": keys}})}
     changed = [document for document in documents if stored.get(_key(document)) != document]
@@ -70,12 +69,12 @@ def _replace_changed[Doc](
     return [document for document in replaced if document is not None]
 
 
-def swap(collection: PortableCollection[Any], precondition: Filter, update: Update) -> bool:
+def update_if(collection: Collection[Any], precondition: Filter, update: Update) -> bool:
     """Update the one document that meets `precondition`; return whether there was one."""
     return collection.update_one(precondition, update).matched_count == 1
 
 
-def claim[Doc](collection: PortableCollection[Doc], wanted: Filter, **options: Any) -> Doc | None:
+def pop[Doc: Document](collection: Collection[Doc], wanted: Filter, **options: Any) -> Doc | None:
     """Take one document out for good: no two callers receive the same one.
 
     Never repeat it after an error: whether the document was taken is not known.
@@ -83,8 +82,8 @@ def claim[Doc](collection: PortableCollection[Doc], wanted: Filter, **options: A
     return collection.find_one_and_delete(wanted, **options)
 
 
-def pages[Doc](
-    collection: PortableCollection[Doc],
+def pages[Doc: Document](
+    collection: Collection[Doc],
     wanted: Filter,
     *,
     after: str = "",

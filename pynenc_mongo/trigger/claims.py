@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import batched, chain
 from typing import TYPE_CHECKING
 
 from pymongo.errors import DuplicateKeyError
@@ -12,10 +12,9 @@ from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.naming import compound_key
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.verbs import pages, put_many
+from pynenc_mongo.storage.verbs import PAGE_SIZE, pages
 from pynenc_mongo.trigger import documents
-from pynenc_mongo.trigger.documents import CLAIMS, VALID_CONDITIONS, ValidConditionDoc
-from pynenc_mongo.trigger.texts import delete_all, text_in
+from pynenc_mongo.trigger.documents import CLAIMS, VALID_CONDITIONS
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -30,29 +29,22 @@ class ValidConditions:
     def put_all(self, valid_conditions: Sequence[ValidCondition]) -> None:
         """Store each one under its id, in place of what was there; of two with one id the later one."""
         by_id = {each.valid_condition_id: each for each in valid_conditions}
-        encoded = [self._encode(valid_condition) for valid_condition in by_id.values()]
-        for replaced in put_many(self._collections.indexed(VALID_CONDITIONS), encoded):
-            self._payloads.discard(replaced["pair"])
+        pairs = self._payloads.store_all(each.to_json(self._app) for each in by_id.values())
+        encoded = list(map(documents.encode_valid_condition, by_id.values(), pairs))
+        self._payloads.replace_many(self._collections.indexed(VALID_CONDITIONS), encoded, "pair")
 
     def all(self) -> dict[str, ValidCondition]:
         """Return those that are stored, by id, in the order in which they were satisfied."""
-        found = chain.from_iterable(pages(self._collections.existing(VALID_CONDITIONS), {}))
-        decoded = [(document["_id"], self._decode(document)) for document in found]
-        waiting = [(key, valid_condition) for key, valid_condition in decoded if valid_condition]
+        collection = self._collections.existing(VALID_CONDITIONS)
+        found = self._payloads.read_each(collection, chain.from_iterable(pages(collection, {})), "pair")
+        waiting = [(document["_id"], ValidCondition.from_json(pair, self._app)) for document, pair in found]
         return dict(sorted(waiting, key=lambda item: to_micros(item[1].context.timestamp)))
 
     def delete(self, valid_conditions: Iterable[ValidCondition]) -> None:
         keys = (valid_condition.valid_condition_id for valid_condition in valid_conditions)
-        delete_all(self._payloads, self._collections.existing(VALID_CONDITIONS), keys, "pair")
-
-    def _encode(self, valid_condition: ValidCondition) -> ValidConditionDoc:
-        pair = self._payloads.store(valid_condition.to_json(self._app))
-        return documents.encode_valid_condition(valid_condition, pair)
-
-    def _decode(self, document: ValidConditionDoc) -> ValidCondition | None:
-        collection = self._collections.existing(VALID_CONDITIONS)
-        pair = text_in(self._payloads, collection, document, "pair")
-        return None if pair is None else ValidCondition.from_json(pair, self._app)
+        for batch in batched(keys, PAGE_SIZE):
+            wanted = {"_id": {"$in": list(batch)}}
+            self._payloads.delete(self._collections.existing(VALID_CONDITIONS), wanted, "pair")
 
 
 class Claims:

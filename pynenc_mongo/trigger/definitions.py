@@ -7,28 +7,29 @@ from typing import TYPE_CHECKING
 
 from pynenc.identifiers.task_id import TaskId
 from pynenc.models.trigger_definition_dto import TriggerDefinitionDTO
-from pynenc.trigger.conditions import ConditionContext, EventCondition
+from pynenc.trigger.conditions import ConditionContext, EventCondition, TriggerCondition
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import from_micros, to_micros
-from pynenc_mongo.storage.portable import Filter
-from pynenc_mongo.storage.verbs import insert_missing, pages, put_many, swap
+from pynenc_mongo.storage.payloads import Payloads
+from pynenc_mongo.storage.verbs import Filter, insert_missing, pages, update_if
 from pynenc_mongo.trigger import documents
-from pynenc_mongo.trigger.documents import CONDITIONS, CRON_EXECUTIONS, TRIGGERS, Condition
+from pynenc_mongo.trigger.documents import CONDITIONS, CRON_EXECUTIONS, TRIGGERS, Condition, ConditionDoc
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
 
 
 class Conditions:
-    def __init__(self, app: "Pynenc", collections: Collections) -> None:
+    def __init__(self, app: "Pynenc", collections: Collections, payloads: Payloads) -> None:
         self._app = app
         self._collections = collections
+        self._payloads = payloads
 
     def put(self, condition: Condition) -> None:
         """Store a condition; the tasks that it is registered for stay."""
-        update = documents.update_to(documents.encode_condition(condition, self._app))
-        self._collections.indexed(CONDITIONS).update_one({"_id": condition.condition_id}, update, upsert=True)
+        document = documents.encode_condition(condition, self._payloads.store(condition.to_json(self._app)))
+        self._payloads.merge(self._collections.indexed(CONDITIONS), document, "condition")
 
     def add_source(self, condition_id: str, task_id: TaskId) -> None:
         """Let a stored condition listen to a task too."""
@@ -36,8 +37,7 @@ class Conditions:
         self._collections.existing(CONDITIONS).update_one({"_id": condition_id}, source)
 
     def all(self) -> list[Condition]:
-        found = chain.from_iterable(pages(self._collections.existing(CONDITIONS), {}))
-        return [documents.decode_condition(document, self._app) for document in found]
+        return self._decoded(chain.from_iterable(pages(self._collections.existing(CONDITIONS), {})))
 
     def get_all(self, condition_ids: Sequence[str]) -> dict[str, Condition | None]:
         """Return the condition of each id, or None, in one command."""
@@ -75,17 +75,24 @@ class Conditions:
         return [condition for condition in found if isinstance(condition, EventCondition)]
 
     def _find(self, wanted: Filter) -> list[Condition]:
-        found = self._collections.existing(CONDITIONS).find(wanted)
-        return [documents.decode_condition(document, self._app) for document in found]
+        return self._decoded(self._collections.existing(CONDITIONS).find(wanted))
+
+    def _decoded(self, found: Iterable[ConditionDoc]) -> list[Condition]:
+        read = self._payloads.read_each(self._collections.existing(CONDITIONS), found, "condition")
+        return [TriggerCondition.from_json(text, self._app) for _, text in read]
 
 
 class Triggers:
-    def __init__(self, collections: Collections) -> None:
+    def __init__(self, collections: Collections, payloads: Payloads) -> None:
         self._collections = collections
+        self._payloads = payloads
 
     def put_all(self, triggers: Sequence[TriggerDefinitionDTO]) -> None:
-        if triggers:  # most tasks have none
-            put_many(self._collections.indexed(TRIGGERS), list(map(documents.encode_trigger, triggers)))
+        if not triggers:  # most tasks have none
+            return
+        providers = self._payloads.store_all(map(documents.argument_provider_of, triggers))
+        encoded = list(map(documents.encode_trigger, triggers, providers))
+        self._payloads.replace_many(self._collections.indexed(TRIGGERS), encoded, "argument_provider")
 
     def get_all(self, trigger_ids: Sequence[str]) -> dict[str, TriggerDefinitionDTO | None]:
         """Return the trigger of each id, or None, in one command."""
@@ -98,12 +105,13 @@ class Triggers:
 
     def delete_of(self, task_id: TaskId, *, keep: Iterable[str] = ()) -> None:
         """Delete the triggers of a task, but for those whose ids are in `keep`."""
-        self._collections.existing(TRIGGERS).delete_many(
-            {"task_id": task_id.key, "_id": {"$nin": list(keep)}}
-        )
+        wanted = {"task_id": task_id.key, "_id": {"$nin": list(keep)}}
+        self._payloads.delete(self._collections.existing(TRIGGERS), wanted, "argument_provider")
 
     def _find(self, wanted: Filter) -> list[TriggerDefinitionDTO]:
-        return list(map(documents.decode_trigger, self._collections.existing(TRIGGERS).find(wanted)))
+        triggers = self._collections.existing(TRIGGERS)
+        found = self._payloads.read_each(triggers, triggers.find(wanted), "argument_provider")
+        return [documents.decode_trigger(document, provider) for document, provider in found]
 
 
 class CronExecutions:
@@ -124,4 +132,4 @@ class CronExecutions:
         at = to_micros(instant)
         if expected is None:
             return insert_missing(executions, {"_id": condition_id, "at": at})
-        return swap(executions, {"_id": condition_id, "at": to_micros(expected)}, {"$set": {"at": at}})
+        return update_if(executions, {"_id": condition_id, "at": to_micros(expected)}, {"$set": {"at": at}})

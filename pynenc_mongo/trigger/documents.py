@@ -1,6 +1,6 @@
 """The documents of the trigger, how each is made and read, and the indexes behind its queries."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
@@ -26,7 +26,7 @@ class ConditionDoc(TypedDict):
     """A condition, as pynenc's own JSON, and what it listens to; `_id` is the condition id."""
 
     _id: str
-    condition: str
+    condition: Payload
     context_type: str
     event_code: NotRequired[str]
     source_task_ids: NotRequired[list[str]]
@@ -39,7 +39,7 @@ class TriggerDoc(TypedDict):
     task_id: str
     condition_ids: list[str]
     logic: str
-    argument_provider: NotRequired[str]
+    argument_provider: Payload
 
 
 class CronExecutionDoc(TypedDict):
@@ -92,7 +92,7 @@ class TriggerRunDoc(TypedDict):
     _id: str
     when: str
     task_id: str
-    record: str
+    record: Payload
     event_ids: NotRequired[list[str]]
     invocation_id: NotRequired[str]
     source_invocation_ids: NotRequired[list[str]]
@@ -185,15 +185,10 @@ _AFTER_SEPARATOR = ";"
 _WITHOUT_INSTANT = "-"
 
 
-def update_to(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the update that stores `document` and leaves fields that it does not name."""
-    return {"$set": {field: value for field, value in document.items() if field != "_id"}}
-
-
-def encode_condition(condition: Condition, app: "Pynenc") -> ConditionDoc:
+def encode_condition(condition: Condition, text: Payload) -> ConditionDoc:
     document: ConditionDoc = {
         "_id": condition.condition_id,
-        "condition": condition.to_json(app),
+        "condition": text,
         "context_type": condition.context_type.__name__,
     }
     if isinstance(condition, EventCondition):
@@ -201,29 +196,28 @@ def encode_condition(condition: Condition, app: "Pynenc") -> ConditionDoc:
     return document
 
 
-def decode_condition(document: ConditionDoc, app: "Pynenc") -> Condition:
-    return TriggerCondition.from_json(document["condition"], app)
+def argument_provider_of(trigger: TriggerDefinitionDTO) -> str:
+    """Return the argument provider as pynenc's own JSON, or an empty text, which is no JSON, for none."""
+    return trigger.argument_provider_json or ""
 
 
-def encode_trigger(trigger: TriggerDefinitionDTO) -> TriggerDoc:
-    document: TriggerDoc = {
+def encode_trigger(trigger: TriggerDefinitionDTO, argument_provider: Payload) -> TriggerDoc:
+    return {
         "_id": trigger.trigger_id,
         "task_id": trigger.task_id.key,
         "condition_ids": list(trigger.condition_ids),
         "logic": trigger.logic.value,
+        "argument_provider": argument_provider,
     }
-    if trigger.argument_provider_json is not None:
-        document["argument_provider"] = trigger.argument_provider_json
-    return document
 
 
-def decode_trigger(document: TriggerDoc) -> TriggerDefinitionDTO:
+def decode_trigger(document: TriggerDoc, argument_provider: str) -> TriggerDefinitionDTO:
     return TriggerDefinitionDTO(
         trigger_id=document["_id"],
         task_id=TaskId.from_key(document["task_id"]),
         condition_ids=document["condition_ids"],
         logic=CompositeLogic(document["logic"]),
-        argument_provider_json=document.get("argument_provider"),
+        argument_provider_json=argument_provider or None,
     )
 
 
@@ -264,12 +258,12 @@ def decode_marker(document: EventDoc) -> EventMarker:
     )
 
 
-def encode_run(run: TriggerRunRecord) -> TriggerRunDoc:
+def encode_run(run: TriggerRunRecord, record: Payload) -> TriggerRunDoc:
     document: TriggerRunDoc = {
         "_id": run.trigger_run_id,
         "when": _place(run.executed_at or run.claimed_at, run.trigger_run_id),
         "task_id": run.task_id_key,
-        "record": run.to_json(),
+        "record": record,
     }
     participating = (participant.valid_condition_id for participant in run.participants)
     if event_ids := _each_once(run.event_ids):
@@ -283,10 +277,6 @@ def encode_run(run: TriggerRunRecord) -> TriggerRunDoc:
     if run.atomic_service_run_id:
         document["service_run_id"] = run.atomic_service_run_id
     return document
-
-
-def decode_run(document: TriggerRunDoc) -> TriggerRunRecord:
-    return TriggerRunRecord.from_json(document["record"])
 
 
 def between(start: datetime | None, end: datetime | None) -> dict[str, str]:

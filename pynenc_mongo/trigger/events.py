@@ -2,18 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from pymongo.errors import DuplicateKeyError
 from pynenc.trigger.monitoring import EventMarkerPage, EventRecord
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.portable import Filter, Update
-from pynenc_mongo.storage.verbs import PAGE_SIZE
+from pynenc_mongo.storage.verbs import Filter
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import EVENTS, MARKER_FIELDS, EventDoc
-from pynenc_mongo.trigger.texts import delete_all, text_in
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -27,12 +24,24 @@ _STATES = {
 }
 
 
-class EventFilter(NamedTuple):
-    """What events have to be; None is anything. `start` and `end` are included."""
+class EventCriteria(TypedDict, total=False):
+    """What events have to be, by pynenc's names; None is anything. Both times are included."""
 
-    code: str | None = None
-    start: datetime | None = None
-    end: datetime | None = None
+    event_code: str | None
+    start_time: datetime | None
+    end_time: datetime | None
+    matched: bool | None
+    triggered: bool | None
+    emitted_by_invocation_id: str | None
+    emitted_by_task_id: str | None
+
+
+class EventFilter(NamedTuple):
+    """The same criteria, those that are not given being None."""
+
+    event_code: str | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
     matched: bool | None = None
     triggered: bool | None = None
     emitted_by_invocation_id: str | None = None
@@ -46,14 +55,14 @@ class EventFilter(NamedTuple):
     def wanted(self) -> Filter:
         """Return the filter of the query; its range of time keeps it on an index."""
         criteria = {
-            "code": self.code,
+            "code": self.event_code,
             "matched": self.matched,
             "triggered_invocation_ids": None if self.triggered is None else {"$exists": self.triggered},
             "emitted_by_invocation_id": self.emitted_by_invocation_id,
             "emitted_by_task_id": self.emitted_by_task_id,
         }
         given = {field: value for field, value in criteria.items() if value is not None}
-        return {**given, "when": documents.between(self.start, self.end)}
+        return {**given, "when": documents.between(self.start_time, self.end_time)}
 
 
 class Events:
@@ -64,21 +73,15 @@ class Events:
 
     def put(self, event: EventRecord) -> None:
         """Store an event in place of an earlier version of it; what it triggered stays linked."""
-        record = self._payloads.store(event.to_json(self._app))
-        update = documents.update_to(documents.encode_event(event, record))
-        if triggered := list(dict.fromkeys(event.triggered_invocation_ids)):  # mongomock adds a twin twice
-            update["$addToSet"] = {"triggered_invocation_ids": {"$each": triggered}}
-        # one plain upsert, unless the earlier version has parts: then it meets its key
-        inline = {"_id": event.event_id, "record.generation": {"$exists": False}}
-        try:
-            self._collections.indexed(EVENTS).update_one(inline, update, upsert=True)
-        except DuplicateKeyError:
-            self._replace_parts(event.event_id, update)
+        document = documents.encode_event(event, self._payloads.store(event.to_json(self._app)))
+        triggered = list(dict.fromkeys(event.triggered_invocation_ids))  # mongomock adds a twin twice
+        also = {"$addToSet": {"triggered_invocation_ids": {"$each": triggered}}} if triggered else {}
+        self._payloads.merge(self._collections.indexed(EVENTS), document, "record", also)
 
     def get_all(self, event_ids: Sequence[str]) -> dict[str, EventRecord | None]:
         """Return the event of each id, or None, in one command."""
         wanted = {"_id": {"$in": list(event_ids)}}
-        found = self._collections.existing(EVENTS).find(wanted) if event_ids else []
+        found: Iterable[EventDoc] = self._collections.existing(EVENTS).find(wanted) if event_ids else ()
         stored = {event.event_id: event for event in self._decoded(found)}
         return {event_id: stored.get(event_id) for event_id in event_ids}
 
@@ -128,14 +131,7 @@ class Events:
 
     def _delete_latest(self, wanted: Filter, *, skip: int) -> list[str]:
         events = self._collections.existing(EVENTS)
-        deleted: list[str] = []
-        while True:
-            page = events.find(wanted, ["_id"], sort=[("when", -1)], skip=skip, limit=PAGE_SIZE)
-            event_ids = [document["_id"] for document in page]
-            delete_all(self._payloads, events, event_ids, "record")
-            deleted += event_ids
-            if len(event_ids) < PAGE_SIZE:
-                return deleted
+        return self._payloads.delete(events, wanted, "record", sort=[("when", -1)], skip=skip)
 
     def _page(self, chosen: EventFilter, limit: int, offset: int, **options: Any) -> list[EventDoc]:
         if limit <= 0:  # which MongoDB would take for all
@@ -144,15 +140,5 @@ class Events:
         return list(events.find(chosen.wanted(), skip=offset, limit=limit, **options))
 
     def _decoded(self, found: Iterable[EventDoc]) -> list[EventRecord]:
-        return [event for event in map(self._decode, found) if event]
-
-    def _decode(self, document: EventDoc) -> EventRecord | None:
-        record = text_in(self._payloads, self._collections.existing(EVENTS), document, "record")
-        return None if record is None else documents.decode_event(document, record, self._app)
-
-    def _replace_parts(self, event_id: str, update: Update) -> None:
-        events = self._collections.indexed(EVENTS)
-        earlier = events.find_one({"_id": event_id}, ["record"])
-        events.update_one({"_id": event_id}, update, upsert=True)
-        if earlier:
-            self._payloads.discard(earlier["record"])
+        read = self._payloads.read_each(self._collections.existing(EVENTS), found, "record")
+        return [documents.decode_event(document, record, self._app) for document, record in read]

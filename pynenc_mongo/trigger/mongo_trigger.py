@@ -1,27 +1,24 @@
 """MongoTrigger: the table of contents; the rooms beside it do the work."""
 
 import logging
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from pynenc.conf.validation_trigger import validate_trigger_config
 from pynenc.trigger.base_trigger import BaseTrigger
-from pynenc.trigger.conditions import ExceptionContext, ResultContext, StatusContext
+from pynenc.trigger.conditions import ExceptionContext, ResultContext
 from pynenc.trigger.trigger_definitions import TriggerDefinition
 
+from pynenc_mongo.component import collections_of, payloads_in, settings_of
 from pynenc_mongo.conf.config_trigger import ConfigTriggerMongo
-from pynenc_mongo.reach import refuse_unshared_store
-from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.payloads import PARTS, Payloads
 from pynenc_mongo.trigger.claims import Claims, ValidConditions
 from pynenc_mongo.trigger.definitions import Conditions, CronExecutions, Triggers
 from pynenc_mongo.trigger.documents import COMPONENT, SPECS, Condition
-from pynenc_mongo.trigger.events import EventFilter, Events
+from pynenc_mongo.trigger.events import EventCriteria, EventFilter, Events
+from pynenc_mongo.trigger.listening import Listening
 from pynenc_mongo.trigger.runs import TriggerRuns
 
 if TYPE_CHECKING:
@@ -40,14 +37,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-@dataclass
-class _Outcome:
-    """That an invocation is being finished, and who listens to what comes of it, once that was asked."""
-
-    context_type: "type[ConditionContext]"
-    listening_tasks: "set[TaskId] | None" = None
-
-
 class MongoTrigger(BaseTrigger):
     """
     A MongoDB-based implementation of the trigger for cross-process testing.
@@ -63,24 +52,20 @@ class MongoTrigger(BaseTrigger):
 
     def __init__(self, app: "Pynenc") -> None:
         super().__init__(app)
-        refuse_unshared_store(self.conf.address(), app.conf.runner_cls)
-        self._collections = Collections(self.conf, app.app_id, COMPONENT, SPECS)
-        self._payloads = Payloads(lambda: self._collections.indexed(PARTS), self.conf.part_bytes())
-        self._conditions = Conditions(app, self._collections)
-        self._triggers = Triggers(self._collections)
+        self._collections = collections_of(app, self.conf, COMPONENT, SPECS)
+        self._payloads = payloads_in(self._collections, self.conf)
+        self._conditions = Conditions(app, self._collections, self._payloads)
+        self._listening = Listening(app, self._conditions)
+        self._triggers = Triggers(self._collections, self._payloads)
         self._cron_executions = CronExecutions(self._collections)
         self._valid_conditions = ValidConditions(app, self._collections, self._payloads)
         self._claims = Claims(self._collections)
         self._events = Events(app, self._collections, self._payloads)
-        self._runs = TriggerRuns(self._collections, self._events.with_code)
-        self._finishing = threading.local()
+        self._runs = TriggerRuns(self._collections, self._payloads, self._events.with_code)
 
     @cached_property
     def conf(self) -> ConfigTriggerMongo:
-        config = ConfigTriggerMongo(
-            config_values=self.app.config_values,
-            config_filepath=self.app.config_filepath,
-        )
+        config = settings_of(self.app, ConfigTriggerMongo)
         validate_trigger_config(config)
         return config
 
@@ -155,72 +140,28 @@ class MongoTrigger(BaseTrigger):
     def report_tasks_status(
         self, invocation_ids: list["InvocationId"], status: "InvocationStatus | None" = None
     ) -> None:
-        """Record the conditions that a status change satisfies.
+        """Record the conditions that a status change satisfies; one command where no task is watched."""
+        if listening := self._listening.to_status(invocation_ids, status):
+            self.validate_and_record_conditions(listening)
 
-        One command asks which tasks are watched at all. Where there are any, the invocations are loaded; for
-        each watched task among theirs, one more command reads its conditions.
-        """
-        watched = self._tasks_watched_for_status()
-        if not watched:
-            return
-        invocations = [self.app.state_backend.get_invocation(each) for each in invocation_ids]
-        sources = watched.intersection(invocation.call.call_id.task_id for invocation in invocations)
-        conditions = {task: self.get_conditions_sourced_from_task(task, StatusContext) for task in sources}
-        contexts = [
-            StatusContext.from_invocation(invocation, status)
-            for invocation in invocations
-            if invocation.call.call_id.task_id in sources
-        ]
-        self.validate_and_record_conditions(
-            [
-                (condition, context)
-                for context in contexts
-                for condition in conditions[context.call_id.task_id]
-            ]
-        )
-
-    @contextmanager
-    def finishing(self, context_type: "type[ConditionContext]") -> Iterator[None]:
+    def finishing(self, context_type: "type[ConditionContext]") -> AbstractContextManager[None]:
         """Look up who listens to a final status and who to what comes of it in one command, not in two.
 
-        For whoever reports one right after the other. The look comes after the transition to the final
-        status: who registered before it is seen, who registers later is late for it (docs/adr/0010).
+        For whoever reports one right after the other.
         """
-        before = self._outcome
-        self._finishing.outcome = _Outcome(context_type)
-        try:
-            yield
-        finally:
-            self._finishing.outcome = before
+        return self._listening.finishing(context_type)
 
     def report_invocation_result(self, invocation: "DistributedInvocation[Any, Any]", result: Any) -> None:
         """Record the conditions that a result satisfies; at most one command where nobody listens."""
-        if self._listens(invocation.call.task.task_id, ResultContext):
+        if self._listening.to_outcome(invocation.call.task.task_id, ResultContext):
             super().report_invocation_result(invocation, result)
 
     def report_invocation_failure(
         self, invocation: "DistributedInvocation[Any, Any]", exception: Exception
     ) -> None:
         """Record the conditions that a failure satisfies; at most one command where nobody listens."""
-        if self._listens(invocation.call.task.task_id, ExceptionContext):
+        if self._listening.to_outcome(invocation.call.task.task_id, ExceptionContext):
             super().report_invocation_failure(invocation, exception)
-
-    @property
-    def _outcome(self) -> _Outcome | None:
-        return getattr(self._finishing, "outcome", None)
-
-    def _tasks_watched_for_status(self) -> "set[TaskId]":
-        if (outcome := self._outcome) is None:
-            return self._conditions.watched_tasks(StatusContext)
-        watched = self._conditions.watched_by_context((StatusContext, outcome.context_type))
-        outcome.listening_tasks = watched[outcome.context_type]
-        return watched[StatusContext]
-
-    def _listens(self, task_id: "TaskId", context_type: "type[ConditionContext]") -> bool:
-        outcome = self._outcome
-        if outcome and outcome.context_type is context_type and outcome.listening_tasks is not None:
-            return task_id in outcome.listening_tasks
-        return bool(self.get_conditions_sourced_from_task(task_id, context_type))
 
     def _event_conditions_for(self, event_code: str) -> list["EventCondition"]:
         return self._conditions.listening_for(event_code)
@@ -274,38 +215,14 @@ class MongoTrigger(BaseTrigger):
         return self._events.get_all([event_id])[event_id]
 
     def get_events(
-        self,
-        *,
-        event_code: str | None = None,
-        start_time: datetime | None = None,
-        end_time: datetime | None = None,
-        matched: bool | None = None,
-        triggered: bool | None = None,
-        emitted_by_invocation_id: str | None = None,
-        emitted_by_task_id: str | None = None,
-        limit: int = 100,
-        offset: int = 0,
+        self, *, limit: int = 100, offset: int = 0, **criteria: Unpack[EventCriteria]
     ) -> list["EventRecord"]:
         """Return the events that meet every given criterion, latest first; both times are included."""
-        emitter = emitted_by_invocation_id, emitted_by_task_id
-        chosen = EventFilter(event_code, start_time, end_time, matched, triggered, *emitter)
-        return self._events.latest(chosen, limit, offset)
+        return self._events.latest(EventFilter(**criteria), limit, offset)
 
-    def count_events(
-        self,
-        *,
-        event_code: str | None = None,
-        start_time: datetime | None = None,
-        end_time: datetime | None = None,
-        matched: bool | None = None,
-        triggered: bool | None = None,
-        emitted_by_invocation_id: str | None = None,
-        emitted_by_task_id: str | None = None,
-    ) -> int:
+    def count_events(self, **criteria: Unpack[EventCriteria]) -> int:
         """Count the events that meet every given criterion."""
-        emitter = emitted_by_invocation_id, emitted_by_task_id
-        chosen = EventFilter(event_code, start_time, end_time, matched, triggered, *emitter)
-        return self._events.count(chosen)
+        return self._events.count(EventFilter(**criteria))
 
     def get_event_markers_in_timerange(
         self,

@@ -8,8 +8,8 @@ from typing import Any
 from pynenc.trigger.monitoring import TriggerRunRecord
 
 from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.portable import Filter
-from pynenc_mongo.storage.verbs import PAGE_SIZE, put
+from pynenc_mongo.storage.payloads import Payloads
+from pynenc_mongo.storage.verbs import PAGE_SIZE, Filter
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import RUNS, TriggerRunDoc
 
@@ -19,12 +19,16 @@ type EventsWithCode = Callable[[Iterable[str], str], set[str]]
 class TriggerRuns:
     """The trigger runs; `events_with_code` says which of some events have a code, in one command."""
 
-    def __init__(self, collections: Collections, events_with_code: EventsWithCode) -> None:
+    def __init__(
+        self, collections: Collections, payloads: Payloads, events_with_code: EventsWithCode
+    ) -> None:
         self._collections = collections
+        self._payloads = payloads
         self._events_with_code = events_with_code
 
     def put(self, run: TriggerRunRecord) -> None:
-        put(self._collections.indexed(RUNS), documents.encode_run(run))
+        document = documents.encode_run(run, self._payloads.store(run.to_json()))
+        self._payloads.replace(self._collections.indexed(RUNS), document, "record")
 
     def get_all(self, run_ids: Sequence[str]) -> dict[str, TriggerRunRecord | None]:
         """Return the run of each id, or None, in one command."""
@@ -59,7 +63,7 @@ class TriggerRuns:
         size = PAGE_SIZE if limit is None or event_code is not None else min(limit, PAGE_SIZE)
         pages = self._pages(wanted, documents.between(start, end), size)
         found = chain.from_iterable(self._touched_by(event_code, page) for page in pages)
-        return [documents.decode_run(document) for document in islice(found, limit)]
+        return self._decoded(islice(found, limit))
 
     def service_run_ids(self) -> set[str]:
         """Return the atomic service runs in which stored trigger runs took place."""
@@ -73,21 +77,22 @@ class TriggerRuns:
 
     def delete_beyond(self, count: int) -> int:
         """Delete all but the latest `count` runs, none if that is 0; return how many."""
-        if count <= 0:
-            return 0
-        first = self._collections.existing(RUNS).find_one({}, ["when"], sort=[("when", -1)], skip=count)
-        return self._delete({"when": {"$lte": first["when"]}}) if first else 0
+        return self._delete({}, sort=[("when", -1)], skip=count) if count > 0 else 0
 
     def delete_of_events(self, event_ids: Iterable[str]) -> int:
         """Delete the runs that any of the events took part in; return how many."""
         return sum(self._delete({"event_ids": {"$in": list(ids)}}) for ids in batched(event_ids, PAGE_SIZE))
 
-    def _delete(self, wanted: Filter) -> int:
-        return self._collections.existing(RUNS).delete_many(wanted).deleted_count
+    def _delete(self, wanted: Filter, **options: Any) -> int:
+        return len(self._payloads.delete(self._collections.existing(RUNS), wanted, "record", **options))
 
     def _of(self, wanted: Filter) -> list[TriggerRunRecord]:
         found = sorted(self._collections.existing(RUNS).find(wanted), key=lambda document: document["when"])
-        return list(map(documents.decode_run, found))
+        return self._decoded(found)
+
+    def _decoded(self, found: Iterable[TriggerRunDoc]) -> list[TriggerRunRecord]:
+        read = self._payloads.read_each(self._collections.existing(RUNS), found, "record")
+        return [TriggerRunRecord.from_json(record) for _, record in read]
 
     def _pages(self, wanted: Filter, when: Filter, size: int) -> Iterator[list[TriggerRunDoc]]:
         """Read runs in order of `when`: what others write meanwhile shifts no page and repeats no run."""

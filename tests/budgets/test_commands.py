@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from pymongo.database import Database
 from pynenc import Pynenc
 from pynenc import context as pynenc_context
 from pynenc.identifiers.invocation_id import InvocationId
 from pynenc.trigger.monitoring import EventRecord
 
 from benchmarks import life
-from benchmarks.counting import Counter, Sent, counted
 from benchmarks.shop import app as shop
-from pynenc_mongo.storage.portable import PortableDatabase
 from pytest_pynenc_mongo import apps, wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
-from tests.unit.helpers import address_of, new_name
+from tests.commands import CommandLog, Sent
+from tests.storage.helpers import address_of
 
 READS = ("find", "distinct", "aggregate")
 
@@ -34,21 +34,14 @@ class Phases(NamedTuple):
         return [*self.enqueue, *self.dequeue, *self.run, *self.read]
 
 
-@pytest.fixture(params=("process", "embedded"))
-def url(request: pytest.FixtureRequest) -> str:
-    """The mock, whose commands are counted at the store, and the wire, where the driver counts."""
-    found: str = request.getfixturevalue(f"{request.param}_url")
-    return found
+@pytest.fixture
+def url(place: tuple[str, str]) -> str:
+    return place[0]
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[str]:
-    """A database that nothing was ever stored in."""
-    from pynenc_mongo.storage import client
-
-    name = new_name()
-    yield name
-    client.client_at(address_of(url, name)).drop_database(name)
+def database(place: tuple[str, str]) -> str:
+    return place[1]
 
 
 def at(url: str, name: str) -> TestDatabase:
@@ -56,13 +49,7 @@ def at(url: str, name: str) -> TestDatabase:
 
 
 @pytest.fixture
-def counter(url: str, database: str) -> Iterator[Counter]:
-    with counted(url) as found:
-        yield found
-
-
-@pytest.fixture
-def app(url: str, database: str, counter: Counter) -> Iterator[Pynenc]:
+def app(url: str, database: str, commands: CommandLog) -> Iterator[Pynenc]:
     """An app that has stored nothing yet, in a process that has not told the store its name either."""
     pynenc_context.clear_runner_context(shop.app_id)
     with wiring.rewired(shop, wiring.settings(at(url, database))):
@@ -71,32 +58,32 @@ def app(url: str, database: str, counter: Counter) -> Iterator[Pynenc]:
 
 
 @pytest.fixture
-def used_app(app: Pynenc, counter: Counter) -> Pynenc:
+def used_app(app: Pynenc, commands: CommandLog) -> Pynenc:
     """The app after its first task."""
-    live(app, counter)
+    live(app, commands)
     return app
 
 
-def live(app: Pynenc, counter: Counter) -> Phases:
+def live(app: Pynenc, commands: CommandLog) -> Phases:
     """Bring one task through its life."""
-    counter.take()
+    commands.take()
     invocation = life.enqueue()
-    enqueue = texts(counter)
+    enqueue = texts(commands)
     (taken,) = life.dequeue(app)
-    dequeue = texts(counter)
+    dequeue = texts(commands)
     life.run(taken)
-    run = texts(counter)
+    run = texts(commands)
     assert life.read(invocation) == 3
-    return Phases(enqueue, dequeue, run, texts(counter))
+    return Phases(enqueue, dequeue, run, texts(commands))
 
 
-def texts(counter: Counter) -> list[str]:
-    return list(map(str, counter.take()))
+def texts(commands: CommandLog) -> list[str]:
+    return list(map(str, commands.take()))
 
 
 @pytest.mark.usefixtures("used_app")
-def test_one_task(app: Pynenc, counter: Counter) -> None:
-    task = live(app, counter)
+def test_one_task(app: Pynenc, commands: CommandLog) -> None:
+    task = live(app, commands)
     # the names, so that a change of one command for another is seen too; docs/performance.md says why each
     assert task == Phases(
         enqueue=[
@@ -131,37 +118,37 @@ def test_one_task(app: Pynenc, counter: Counter) -> None:
 
 
 @pytest.mark.usefixtures("used_app")
-def test_a_batch_of_100(app: Pynenc, counter: Counter) -> None:
-    counter.take()
+def test_a_batch_of_100(app: Pynenc, commands: CommandLog) -> None:
+    commands.take()
     invocations = life.enqueue_batch(100)
-    enqueue = texts(counter)
+    enqueue = texts(commands)
     for _ in invocations:
         (taken,) = life.dequeue(app)
         life.run(taken)
     assert [life.read(each) for each in invocations] == [number + 2 for number in range(100)]
     assert len(enqueue) <= 5
-    assert len(enqueue) + len(texts(counter)) <= 1605
+    assert len(enqueue) + len(texts(commands)) <= 1605
 
 
 @pytest.mark.usefixtures("used_app")
-def test_a_poll_costs_the_same_whether_the_queue_is_empty_or_full(app: Pynenc, counter: Counter) -> None:
-    counter.take()
+def test_a_poll_costs_the_same_whether_the_queue_is_empty_or_full(app: Pynenc, commands: CommandLog) -> None:
+    commands.take()
     assert life.dequeue(app) == []
-    empty = texts(counter)
+    empty = texts(commands)
     life.enqueue_batch(50)
-    counter.take()
+    commands.take()
     assert len(life.dequeue(app)) == 1
     assert len(empty) <= 2
-    assert texts(counter)[: len(empty)] == empty
+    assert texts(commands)[: len(empty)] == empty
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("used_app")
-def test_a_task_costs_the_same_however_many_invocations_are_stored(app: Pynenc, counter: Counter) -> None:
+def test_a_task_costs_the_same_however_many_invocations_are_stored(app: Pynenc, commands: CommandLog) -> None:
     costs = []
     for more in (0, 100, 1900):
         store(more)
-        costs.append(live_beside_others(app, counter))
+        costs.append(live_beside_others(app, commands))
     assert costs[0] == costs[1] == costs[2]
 
 
@@ -173,16 +160,16 @@ def store(count: int) -> None:
     shop.broker.purge()
 
 
-def live_beside_others(app: Pynenc, counter: Counter) -> Phases:
+def live_beside_others(app: Pynenc, commands: CommandLog) -> Phases:
     # after a purge the next insert makes sure of the indexes
     life.enqueue()
     assert len(life.dequeue(app)) == 1
-    return live(app, counter)
+    return live(app, commands)
 
 
-def test_first_use(app: Pynenc, counter: Counter) -> None:
+def test_first_use(app: Pynenc, commands: CommandLog) -> None:
     """Both the process that enqueues and the one that runs tell the store who they are, here in one."""
-    first = live(app, counter)
+    first = live(app, commands)
     made = [each for each in first.whole if each.startswith("createIndexes")]
     assert all(count == 1 for count in Counts(made).values())
     assert {each.partition(" ")[2] for each in made} == {
@@ -197,10 +184,10 @@ def test_first_use(app: Pynenc, counter: Counter) -> None:
     assert len(first.whole) <= 21 + 7
 
 
-def test_building_an_app_and_its_components_stores_its_app_info(app: Pynenc, counter: Counter) -> None:
+def test_building_an_app_and_its_components_stores_its_app_info(app: Pynenc, commands: CommandLog) -> None:
     """pynenc does that, as soon as somebody asks for the state backend."""
     components(app)
-    assert texts(counter) == ["update state_backend_app_info"]
+    assert texts(commands) == ["update state_backend_app_info"]
 
 
 def components(app: Pynenc) -> list[Any]:
@@ -208,57 +195,57 @@ def components(app: Pynenc) -> list[Any]:
 
 
 @pytest.mark.parametrize("count", [1, 10, 100])
-def test_a_heartbeat_of_any_number_of_runners(app: Pynenc, counter: Counter, count: int) -> None:
+def test_a_heartbeat_of_any_number_of_runners(app: Pynenc, commands: CommandLog, count: int) -> None:
     app.orchestrator.register_runner_heartbeats(["somebody else"])
     runners = [f"runner {number}" for number in range(count)]
-    counter.take()
+    commands.take()
     app.orchestrator.register_runner_heartbeats(runners)
-    assert len(counter.take()) <= 2
+    assert len(commands.take()) <= 2
     app.orchestrator.register_runner_heartbeats(runners, consumed_queues=("other",))
-    assert len(counter.take()) == 1
+    assert len(commands.take()) == 1
     app.orchestrator.register_runner_heartbeats(runners)
-    assert counter.take() == []
+    assert commands.take() == []
 
 
 @pytest.mark.parametrize("component", ["orchestrator", "broker", "state_backend", "client_data_store"])
 @pytest.mark.usefixtures("used_app")
 def test_a_purge_lists_the_collections_and_empties_those_in_use(
-    app: Pynenc, counter: Counter, component: str
+    app: Pynenc, commands: CommandLog, component: str
 ) -> None:
-    before = in_use(app, counter, component)
+    before = in_use(app, commands, component)
     getattr(app, component).purge()
-    assert Counts(texts(counter)) == Counts(["listCollections", *(f"delete {name}" for name in before)])
+    assert Counts(texts(commands)) == Counts(["listCollections", *(f"delete {name}" for name in before)])
 
 
-def in_use(app: Pynenc, counter: Counter, component: str) -> list[str]:
+def in_use(app: Pynenc, commands: CommandLog, component: str) -> list[str]:
     from pynenc_mongo.storage import client
 
     url, name = app.config_values["mongo_url"], app.config_values["mongo_db"]  # type: ignore[index]
     stored = client.database_at(address_of(url, name)).list_collection_names()
-    counter.take()
+    commands.take()
     return [each.rpartition(".")[2] for each in stored if each.rpartition(".")[2].startswith(component)]
 
 
-def test_a_purge_of_an_app_that_stored_nothing(app: Pynenc, counter: Counter) -> None:
+def test_a_purge_of_an_app_that_stored_nothing(app: Pynenc, commands: CommandLog) -> None:
     app.purge()
     # the app info, five listings, and pynenc's own wish that its tasks' triggers be registered anew
-    assert Counts(texts(counter)) == {
+    assert Counts(texts(commands)) == {
         "update state_backend_app_info": 1,
         "listCollections": 5,
         "delete state_backend_app_info": 1,
-        "delete trigger_triggers": 1,
+        "find trigger_triggers": 1,
     }
 
 
-def test_what_a_test_pays_that_stores_nothing(url: str, database: str, counter: Counter) -> None:
+def test_what_a_test_pays_that_stores_nothing(url: str, database: str, commands: CommandLog) -> None:
     with wiring.rewired(shop, wiring.settings(at(url, database))) as app:
         components(app)
     at(url, database).purge()
-    assert len(counter.take()) <= 10
+    assert len(commands.take()) <= 10
 
 
 def test_what_a_test_pays_that_stores_nothing_after_many_that_did(
-    url: str, database: str, counter: Counter
+    url: str, database: str, commands: CommandLog
 ) -> None:
     """Each with an app of its own, which leaves its collections."""
     for number in range(3):
@@ -269,25 +256,25 @@ def test_what_a_test_pays_that_stores_nothing_after_many_that_did(
             at(url, database).purge()
     left = in_use_by(at(url, database).handle)
     assert left == {}
-    counter.take()
+    commands.take()
     with wiring.rewired(shop, wiring.settings(at(url, database))) as app:
         components(app)
     at(url, database).purge()
     # the app info is stored and deleted; the rest finds out what there is to delete
-    assert len(counter.take()) <= 4
+    assert len(commands.take()) <= 4
 
 
-def in_use_by(database: PortableDatabase) -> dict[str, int]:
+def in_use_by(database: Database[Any]) -> dict[str, int]:
     counts = {name: database[name].count_documents({}) for name in database.list_collection_names()}
     return {name: count for name, count in counts.items() if count}
 
 
 @pytest.mark.parametrize("work", [life.enqueue, lambda: life.enqueue_batch(3)], ids=["one", "batch"])
 @pytest.mark.usefixtures("used_app")
-def test_the_counter_sees_commands(counter: Counter, work: Callable[[], object]) -> None:
+def test_the_counter_sees_commands(commands: CommandLog, work: Callable[[], object]) -> None:
     """The control: reads and writes, by their names."""
-    counter.take()
+    commands.take()
     work()
-    sent = counter.take()
+    sent = commands.take()
     assert Counts(each.name for each in sent) == {"insert": 4, "distinct": 1}
     assert all(isinstance(each, Sent) for each in sent)

@@ -12,23 +12,11 @@ from pytest_pynenc_mongo import wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from tests.budgets import late_shop
 from tests.budgets.late_shop import meanwhile, register_in_another_process, sell
-from tests.unit.helpers import address_of, new_name
 
 STATUSES = ("registered", "pending", "running", "success", "result")
 FAILURES = ("failed", "exception")
 # what is still to come for a task that runs
 STILL_TO_COME = ("success", "result", *FAILURES)
-
-
-@pytest.fixture(params=["served", "embedded"])
-def place(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
-    """A server that other processes reach, and a database of it."""
-    from pynenc_mongo.storage import client
-
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    name = new_name("late")
-    yield url, name
-    client.client_at(address_of(url, name)).drop_database(name)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from tests.conformance.known import PURE
 from tests.conformance.leftovers import cleaned_up
 from tests.conformance.proof import Witness, witnessed
 from tests.conformance.redirect import redirected
+from tests.engines import BASELINE, ENGINES, engines_of
 
 HERE = Path(__file__).parent
 _WITNESS: pytest.StashKey[Witness] = pytest.StashKey()
@@ -51,14 +52,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave out what runs in `make conformance` only; a file on the command line is never asked about."""
     chosen = config.getoption("conformance")
     if collection_path.suffix == ".py" and collection_path.name.startswith("test_"):
-        return not suites.engines_for(collection_path, chosen) or None
+        return not suites.engines_for(collection_path, chosen, engines_of(config)) or None
     return None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "conformance_backend" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("conformance")
-        engines = suites.engines_for(Path(metafunc.module.__file__), chosen) or (suites.DEFAULT_ENGINE,)
+        config, path = metafunc.config, Path(metafunc.module.__file__)
+        chosen = suites.engines_for(path, config.getoption("conformance"), engines_of(config))
+        engines = chosen or ENGINES[:1]
         metafunc.parametrize("conformance_backend", engines, indirect=True, scope="session")
 
 
@@ -103,7 +105,7 @@ def conformance_backend(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Backend]:
     """Each engine in turn, with a database of this run."""
-    if request.param == "sqlite":
+    if request.param == BASELINE:
         yield on_sqlite(str(tmp_path_factory.mktemp("sqlite") / "pynenc.db"))
         return
     url = request.getfixturevalue(f"{request.param}_url")

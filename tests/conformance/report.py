@@ -17,7 +17,8 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from tests.conformance.known import FAILING
-from tests.conformance.suites import OTHER_PROCESSES_REACH, names
+from tests.conformance.suites import names
+from tests.engines import BASELINE, ENGINES, SERVER
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -29,7 +30,7 @@ _SUITE_SECONDS = 2400.0
 # a race that one run of a test loses another one may win
 _SQLITE_ATTEMPTS = 5
 
-_ENGINE_IN_NAME = re.compile(r"(?<=[\[-])(process|served|embedded|sqlite)(?=[\]-])")
+_ENGINE_IN_NAME = re.compile(r"(?<=[\[-])(mongomock|embedded|server|sqlite)(?=[\]-])")
 
 
 class Failure(NamedTuple):
@@ -72,11 +73,12 @@ class Judged(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the suites; return 1 if a test failed that may not."""
     chosen = _read(arguments)
+    options = [f"--pynenc-mongo-url={chosen.url}"] if chosen.url else []
     rows: list[tuple[str, ...]] = []
     judged: list[tuple[str, Judged]] = []
     for engine in chosen.engines:
         for suite in chosen.suites or names():
-            outcome = run(engine, str(HERE / suite))
+            outcome = run(engine, str(HERE / suite), *options)
             rows.append(_row(suite, engine, outcome))
             print(*rows[-1], flush=True)
             judged += [(engine, judge(failure)) for failure in outcome.failures]
@@ -88,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(engine: str, *tests: str) -> Outcome:
-    """Run tests on an engine, in a process of their own."""
+    """Run tests on an engine, in a process of their own; among `tests` may be pytest's options."""
     with tempfile.TemporaryDirectory(prefix="conformance-") as directory:
         report, log = Path(directory) / "report.xml", Path(directory) / "log"
         command = [sys.executable, "-m", "pytest", *tests, "--conformance", engine, "-q"]
@@ -109,10 +111,10 @@ def run(engine: str, *tests: str) -> Outcome:
 def judge(failure: Failure) -> Judged:
     """Run a failed test on SQLite, and compare."""
     known = FAILING.get(failure.name)
-    test = f"{ROOT / failure.file}::{_ENGINE_IN_NAME.sub('sqlite', failure.test)}"
+    test = f"{ROOT / failure.file}::{_ENGINE_IN_NAME.sub(BASELINE, failure.test)}"
     attempts = _SQLITE_ATTEMPTS if known else 1
     for attempt in range(1, attempts + 1):
-        outcome = run("sqlite", test)
+        outcome = run(BASELINE, test)
         if outcome.failures:
             break
     else:
@@ -127,8 +129,11 @@ def judge(failure: Failure) -> Judged:
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("suites", nargs="*", help=f"of {', '.join(names())}; default: all")
-    parser.add_argument("--engines", nargs="+", default=OTHER_PROCESSES_REACH, metavar="ENGINE")
-    return parser.parse_args(arguments)
+    parser.add_argument("--engines", nargs="+", metavar="ENGINE", help="default: all of ours, and the server")
+    parser.add_argument("--url", default="", help="a MongoDB server, mongodb://..., on which they run too")
+    chosen = parser.parse_args(arguments)
+    chosen.engines = chosen.engines or [*ENGINES, *([SERVER] if chosen.url else [])]
+    return chosen
 
 
 def _read_report(report: Path, seconds: float) -> Outcome:

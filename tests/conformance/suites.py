@@ -2,26 +2,23 @@
 
 from pathlib import Path
 
-# on the last one pynenc's own backends run, to compare
-ENGINES = ("process", "served", "embedded", "sqlite")
-OTHER_PROCESSES_REACH = ("served", "embedded")
-DEFAULT_ENGINE = "served"
-
 _HERE = Path(__file__).parent
 
-# by folder or file; the nearest one counts
-QUICK: dict[str, tuple[str, ...]] = {
-    "unit": ("process", "served", "embedded"),
-}
+# by folder or file
+QUICK = ("unit",)
 
 
-def engines_for(path: Path, chosen: str | None) -> tuple[str, ...]:
-    """Return the engines that a test file runs on: the one that was chosen, or those of the quick part."""
+def engines_for(path: Path, chosen: str | None, of_run: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the engines that a test file runs on.
+
+    :param chosen: the one engine of this run, if one was chosen
+    :param of_run: those of a run in which none was; only the quick part of the suites belongs to it
+    """
     if chosen:
         return (chosen,)
     name = path.relative_to(_HERE).with_suffix("")
-    near = [name.as_posix(), *(parent.as_posix() for parent in name.parents)]
-    return next((QUICK[each] for each in near if each in QUICK), ())
+    near = {name.as_posix(), *(parent.as_posix() for parent in name.parents)}
+    return of_run if near.intersection(QUICK) else ()
 
 
 def names() -> list[str]:

@@ -1,14 +1,11 @@
 """Signs of life: written when they say something new."""
 
-from collections.abc import Iterator
-
 import pytest
 from pynenc import Pynenc
 
-from benchmarks.counting import Counter, counted
 from pynenc_mongo.orchestrator import heartbeats
+from tests.commands import CommandLog
 from tests.orchestrator.helpers import app_at
-from tests.unit.helpers import new_name
 
 RUNNERS = ["runner 1", "runner 2"]
 ONE_TURN = 0.01
@@ -32,37 +29,31 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def counter(process_url: str) -> Iterator[Counter]:
-    with counted(process_url) as found:
-        yield found
-
-
-@pytest.fixture
-def app(process_url: str, counter: Counter, clock: Clock) -> Pynenc:
+def app(place: tuple[str, str], commands: CommandLog, clock: Clock) -> Pynenc:
     """An app whose two runners have just given a sign of life."""
-    made = app_at(process_url, new_name())
+    made = app_at(*place)
     made.orchestrator.register_runner_heartbeats(RUNNERS, consumed_queues=("default",))
-    counter.take()
+    commands.take()
     return made
 
 
-def test_what_was_just_told_is_not_told_again(app: Pynenc, counter: Counter) -> None:
+def test_what_was_just_told_is_not_told_again(app: Pynenc, commands: CommandLog) -> None:
     app.orchestrator.register_runner_heartbeats(RUNNERS, consumed_queues=("default",))
     app.orchestrator.register_runner_heartbeats(RUNNERS[:1])
-    assert counter.take() == []
+    assert commands.take() == []
 
 
 @pytest.mark.parametrize(("dead_after_minutes", "pause"), [(10.0, 1.0), (0.5, 0.3)])
 def test_it_is_told_again_after_a_second_or_a_hundredth_of_the_longest_silence(
-    app: Pynenc, counter: Counter, clock: Clock, dead_after_minutes: float, pause: float
+    app: Pynenc, commands: CommandLog, clock: Clock, dead_after_minutes: float, pause: float
 ) -> None:
     app.conf.runner_considered_dead_after_minutes = dead_after_minutes
     clock.now += pause - ONE_TURN
     app.orchestrator.register_runner_heartbeats(RUNNERS)
-    assert counter.take() == []
+    assert commands.take() == []
     clock.now += 2 * ONE_TURN
     app.orchestrator.register_runner_heartbeats(RUNNERS)
-    assert [str(sent) for sent in counter.take()] == ["update orchestrator_runner_heartbeats"]
+    assert [str(sent) for sent in commands.take()] == ["update orchestrator_runner_heartbeats"]
 
 
 def test_what_is_new_is_told_at_once(app: Pynenc) -> None:

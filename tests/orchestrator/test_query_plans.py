@@ -11,9 +11,10 @@ from pynenc.orchestrator.atomic_service import AtomicServiceRun
 
 from pynenc_mongo.orchestrator.documents import INVOCATIONS
 from pynenc_mongo.storage import client
+from tests.commands import CommandLog, logged_commands
 from tests.orchestrator.helpers import app_at, bake, invocation_of, sell
 from tests.plans import assert_indexed, stages_of, winning_plan
-from tests.unit.helpers import CommandLog, address_of, logged_commands, new_name
+from tests.storage.helpers import address_of, new_name
 
 COUNT = 300
 SOME = [invocation_of(bake, cake=f"{number % 20}") for number in range(COUNT)]
@@ -72,11 +73,11 @@ def fill(app: Pynenc) -> None:
 
 
 @pytest.fixture(scope="module")
-def filled(embedded_url: str) -> Iterator[tuple[Pynenc, CommandLog, Database[Any]]]:
+def filled(indexed_url: str) -> Iterator[tuple[Pynenc, CommandLog, Database[Any]]]:
     """An app with a past, a log of its commands, and its database."""
-    address = address_of(embedded_url, new_name())
-    with logged_commands(embedded_url) as log:
-        app = app_at(embedded_url, address.database)
+    address = address_of(indexed_url, new_name())
+    with logged_commands(indexed_url) as log:
+        app = app_at(indexed_url, address.database)
         fill(app)
         database = client.database_at(address)
         assert isinstance(database, Database)
@@ -99,7 +100,7 @@ def test_blocking_invocations_are_read_by_an_index(filled: tuple[Pynenc, Command
     app, log, database = filled
     log.clear()
     assert len(list(app.orchestrator.get_blocking_invocations(5))) == 5
-    log.seen = [seen for seen in log.seen if seen.document.get("filter") != {}]
+    log.sent = [seen for seen in log.sent if seen.document.get("filter") != {}]
     assert_indexed(database, log)
 
 

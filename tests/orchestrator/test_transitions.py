@@ -88,7 +88,7 @@ def test_one_that_keeps_moving_is_given_up_after_some_attempts(
         attempts.append(arguments)
         return False
 
-    monkeypatch.setattr(transitions, "swap", lose)
+    monkeypatch.setattr(transitions, "update_if", lose)
     with pytest.raises(InvocationStatusRaceConditionError):
         orchestrator._atomic_status_transition(invocation_id, InvocationStatus.PENDING, "me")  # type: ignore[arg-type]
     assert len(attempts) == 5

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pytest_pynenc_mongo import options
+from tests.engines import SERVER, server_of
 from tests.plugin.helpers import ENGINES
 
 _OURS = ("PYTEST_XDIST_", "PYTEST_PYNENC_", "PYNENC__")
@@ -19,13 +19,9 @@ def users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for `on_engine`, the options of an inner run, on each engine.
-
-    With a server's URL for the outer run, on that server too.
-    """
+    """Run a test that asks for `on_engine`, the options of an inner run, on each engine."""
     if "on_engine" in metafunc.fixturenames:
         engines = dict(ENGINES)
-        url = metafunc.config.stash[options.KEY].url
-        if url.startswith("mongodb"):
-            engines["server"] = (f"--pynenc-mongo-url={url}",)
+        if url := server_of(metafunc.config):
+            engines[SERVER] = (f"--pynenc-mongo-url={url}",)
         metafunc.parametrize("on_engine", engines.values(), ids=engines)

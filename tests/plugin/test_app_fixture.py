@@ -148,7 +148,7 @@ def test_each_link_of_the_chain_may_be_overridden(pytester: pytest.Pytester) -> 
         """
         import pytest
         from pynenc import Pynenc
-        from pynenc_mongo.mongomock_server.process import start_mongomock_server
+        from pynenc_mongo import start_mongomock_server
 
         @pytest.fixture(scope="session")
         def pynenc_mongo_url():

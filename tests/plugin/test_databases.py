@@ -7,20 +7,15 @@ import pytest
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-from pynenc_mongo.mongomock_server.process import start_mongomock_server
 from pytest_pynenc_mongo.databases import OWNER_COLLECTION, TestDatabase, TestServer, new_name
 
 DOCUMENTS = [{"_id": number} for number in range(3)]
 UNAUTHORIZED = 13
 
 
-@pytest.fixture(scope="module", params=["mongomock", "embedded"])
-def server(request: pytest.FixtureRequest) -> Iterator[TestServer]:
-    if request.param == "embedded":
-        yield TestServer(request.getfixturevalue("embedded_url"))
-        return
-    with start_mongomock_server() as mongomock:
-        yield TestServer(mongomock.url)
+@pytest.fixture
+def server(any_url: str) -> TestServer:
+    return TestServer(any_url)
 
 
 @pytest.fixture

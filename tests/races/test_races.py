@@ -1,7 +1,6 @@
 """Eight processes at once: one winner, one receiver. Each race has a control without its atomicity."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from typing import Any
@@ -14,25 +13,14 @@ from pynenc.orchestrator.base_orchestrator import BaseOrchestrator
 
 from pynenc_mongo.broker.documents import MESSAGES
 from pynenc_mongo.orchestrator.documents import EXECUTIONS, INVOCATIONS, encode_record
-from pynenc_mongo.storage import client
 from tests.orchestrator.helpers import app_at, bake, invocation_of, print_label
-from tests.unit.helpers import FORK_OF_THREADS, address_of, in_processes, new_name
+from tests.storage.helpers import FORK_OF_THREADS, in_processes, new_name
 
 PROCESSES = 8
 FORK = get_context("fork")
 TURN_SECONDS = 20
 
 pytestmark = pytest.mark.filterwarnings(FORK_OF_THREADS)
-
-
-@pytest.fixture(params=["served", "embedded"])
-def place(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
-    """A server that other processes reach, and a database of it."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    name = new_name("race")
-    yield url, name
-    client.client_at(address_of(url, name)).drop_database(name)
-    client.close_server(url)
 
 
 def all_at_once(work: Any, *arguments: Any) -> list[Any]:

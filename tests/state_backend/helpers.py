@@ -17,7 +17,7 @@ from pynenc.workflow.workflow_identity import WorkflowIdentity
 
 from pynenc_mongo.state_backend.mongo_state_backend import MongoStateBackend
 from pynenc_mongo.storage.payloads import PARTS
-from tests.unit.helpers import documents_in
+from tests.storage.helpers import documents_in
 
 type Backend = MongoStateBackend[Any, Any]
 type Entry = tuple[InvocationDTO, CallDTO]

@@ -13,7 +13,7 @@ from pynenc_mongo.state_backend.documents import SPECS
 from pynenc_mongo.state_backend.mongo_state_backend import MongoStateBackend
 from pynenc_mongo.storage import client
 from tests.state_backend.helpers import NOON, Backend, add, entry, history, noise, parts_of, workflow
-from tests.unit.helpers import address_of, app_on, documents_in, new_name, raised
+from tests.storage.helpers import address_of, app_on, documents_in, new_name, raised
 
 pytestmark = pytest.mark.usefixtures("no_settings_of_the_machine")
 

@@ -14,8 +14,9 @@ from pynenc.runner.runner_context import RunnerContext
 from pynenc.state_backend.base_state_backend import InvocationHistory
 
 from pynenc_mongo.state_backend.documents import HISTORY
+from tests.commands import CommandLog
 from tests.state_backend.helpers import MICROSECOND, NOON, Backend, add, history
-from tests.unit.helpers import CommandLog, documents_in
+from tests.storage.helpers import documents_in
 
 RUNNER = RunnerContext("ThreadRunner", "runner")
 

@@ -14,8 +14,9 @@ from pynenc_mongo.state_backend.documents import INVOCATIONS
 from pynenc_mongo.storage.collections import Collections, CollectionSpec
 from pynenc_mongo.storage.payloads import PARTS
 from pynenc_mongo.storage.verbs import pages
+from tests.commands import CommandLog
 from tests.state_backend.helpers import BAKE, SELL, Backend, Entry, entry, ids, noise, parts_of, workflow
-from tests.unit.helpers import FAILURES, CommandLog, Failing, documents_in, in_threads, raised
+from tests.storage.helpers import FAILURES, Failing, documents_in, in_threads, raised
 
 PAGE = 3
 

@@ -6,8 +6,9 @@ from pynenc.identifiers.invocation_id import InvocationId
 from pynenc_mongo import errors
 from pynenc_mongo.errors import MissingPartsError, PynencMongoError
 from pynenc_mongo.state_backend.mongo_state_backend import ChunkPrefix
+from tests.commands import CommandLog
 from tests.state_backend.helpers import Backend, noise, parts_of
-from tests.unit.helpers import CommandLog, raised
+from tests.storage.helpers import raised
 
 ONE = InvocationId("invocation one")
 

@@ -12,6 +12,7 @@ from pynenc.runner.runner_context import RunnerContext
 from pynenc_mongo.state_backend.documents import INVOCATIONS
 from pynenc_mongo.state_backend.mongo_state_backend import MongoStateBackend
 from pynenc_mongo.storage import client
+from tests.commands import CommandLog, logged_commands
 from tests.plans import assert_indexed, plan_of, stages_of
 from tests.state_backend.helpers import (
     BAKE,
@@ -24,7 +25,7 @@ from tests.state_backend.helpers import (
     noise,
     workflow,
 )
-from tests.unit.helpers import CommandLog, address_of, app_on, logged_commands, new_name
+from tests.storage.helpers import address_of, app_on, new_name
 
 COUNT = 300
 SOME = InvocationId("150")
@@ -104,12 +105,12 @@ def fill(backend: Backend) -> None:
 
 
 @pytest.fixture(scope="module")
-def logged(embedded_url: str) -> Iterator[tuple[Backend, CommandLog, Database[Any]]]:
+def logged(indexed_url: str) -> Iterator[tuple[Backend, CommandLog, Database[Any]]]:
     """A full state backend, a log of its commands, and its database."""
-    address = address_of(embedded_url, new_name())
-    with pytest.MonkeyPatch.context() as patch, logged_commands(embedded_url) as log:
+    address = address_of(indexed_url, new_name())
+    with pytest.MonkeyPatch.context() as patch, logged_commands(indexed_url) as log:
         patch.delenv("PYNENC__MONGO_URL", raising=False)
-        backend = app_on(embedded_url, address.database, chunk_threshold=100).state_backend
+        backend = app_on(indexed_url, address.database, chunk_threshold=100).state_backend
         assert isinstance(backend, MongoStateBackend)
         fill(backend)
         database = client.database_at(address)

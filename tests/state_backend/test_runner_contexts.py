@@ -6,8 +6,8 @@ import pytest
 from pynenc.runner.runner_context import RunnerContext
 
 from pynenc_mongo.storage.verbs import pages
+from tests.commands import CommandLog
 from tests.state_backend.helpers import Backend
-from tests.unit.helpers import CommandLog
 
 
 def context(runner_id: str, parent: RunnerContext | None = None) -> RunnerContext:

@@ -1,7 +1,7 @@
 """Every query of the trigger has an index."""
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from pynenc import Pynenc
 from pynenc.invocation.status import InvocationStatus
@@ -13,21 +13,48 @@ from pynenc.trigger.conditions import (
 from pynenc.trigger.monitoring import TriggerRunParticipant
 from pynenc.trigger.trigger_definitions import TriggerDefinition
 
+from pynenc_mongo.storage import client
 from pynenc_mongo.trigger.mongo_trigger import MongoTrigger
-from tests.trigger.conftest import Queries, Query
+from tests.commands import Sent, logged_commands
+from tests.storage.helpers import address_of, new_name
 from tests.trigger.helpers import FIRST, LAST, NOW, SERVICE_RUN, TASK, run
 
 
-def test_every_query_has_an_index(queries: Queries, embedded_url: str) -> None:
-    settings = {"app_id": "indexed", "mongo_url": embedded_url, "mongo_db": "indexed"}
-    trigger = MongoTrigger(Pynenc(config_values=settings))
-    trigger.conf.event_max_records = trigger.conf.trigger_run_max_records = 1
-    use_everything(trigger)
-    seen = [query for query in queries.seen if "payload_parts" not in query.collection]
-    scanning = [query for query in seen if not uses_an_index(trigger._collections.database, query)]
-    assert len(seen) > 40
-    assert scanning == []
-    trigger.purge()
+class Query(NamedTuple):
+    """What a server was asked for."""
+
+    collection: str
+    wanted: dict[str, Any]
+    sort: dict[str, Any]
+
+
+def queries_in(sent: Sent) -> list[Query]:
+    command = sent.document
+    match sent.name:
+        case "find":
+            return [Query(sent.collection, command["filter"], command.get("sort", {}))]
+        case "distinct":
+            return [Query(sent.collection, command["query"], {})]
+        case "aggregate":
+            return [Query(sent.collection, command["pipeline"][0]["$match"], {})]
+        case "update" | "delete":
+            return [Query(sent.collection, each["q"], {}) for each in command[f"{sent.name}s"]]
+    return []
+
+
+def test_every_query_has_an_index(indexed_url: str) -> None:
+    name = new_name()
+    settings = {"app_id": "indexed", "mongo_url": indexed_url, "mongo_db": name}
+    with logged_commands(indexed_url) as log:
+        trigger = MongoTrigger(Pynenc(config_values=settings))
+        trigger.conf.event_max_records = trigger.conf.trigger_run_max_records = 1
+        use_everything(trigger)
+        asked = [query for sent in log.take() for query in queries_in(sent)]
+        seen = [query for query in asked if "payload_parts" not in query.collection]
+        scanning = [query for query in seen if not uses_an_index(trigger._collections.database, query)]
+        assert len(seen) > 40
+        assert scanning == []
+        client.client_at(address_of(indexed_url, name)).drop_database(name)
 
 
 def uses_an_index(database: Any, query: Query) -> bool:

@@ -18,7 +18,6 @@ from pynenc.trigger.conditions import (
     ValidCondition,
 )
 
-from pynenc_mongo.errors import MongoStoreNotSharedError
 from pynenc_mongo.trigger.mongo_trigger import MongoTrigger
 from tests.trigger.helpers import NOW, TASK, event, ship
 
@@ -97,9 +96,3 @@ def test_of_two_contexts_under_one_id_the_later_one_counts(trigger: MongoTrigger
     (found,) = trigger.get_valid_conditions().values()
     assert isinstance(found.context, CronContext)
     assert found.context.last_execution == NOW - timedelta(minutes=1)
-
-
-def test_a_store_of_one_process_is_refused_to_a_runner_with_several() -> None:
-    settings = {"app_id": "refused", "mongo_url": "mongomock://", "runner_cls": "ProcessRunner"}
-    with pytest.raises(MongoStoreNotSharedError, match="ProcessRunner"):
-        MongoTrigger(Pynenc(config_values=settings))

@@ -69,8 +69,42 @@ def test_large_texts_are_read_replaced_and_deleted_with_all_their_parts(
     assert len(list(parts.find({}))) == after_one_event
     small_parts.clear_valid_conditions([valid])
     trigger.store_event(found)
+    trigger.register_condition(condition)
     assert list(parts.find({})) == []
 
     small_parts.store_event(event(0, payload=payload))
     assert small_parts.auto_purge_events() == 1
     assert list(parts.find({})) == []
+
+
+def test_large_definitions_and_runs_are_read_replaced_and_deleted_with_all_their_parts(
+    trigger: MongoTrigger, mongo_app: Pynenc
+) -> None:
+    mongo_app.config_values = {**(mongo_app.config_values or {}), "chunk_threshold": 64}
+    small_parts = MongoTrigger(mongo_app)
+    parts = trigger._collections.existing(PARTS)
+    large = {f"key {number}": f"\ud800 value {number * number}" for number in range(200)}
+    condition = EventCondition("order.paid", create_argument_filter(large))
+    definition = TriggerDefinition(
+        TASK, [condition.condition_id], argument_provider=StaticArgumentProvider(large)
+    )
+
+    for _ in range(2):
+        small_parts.register_condition(condition)
+        small_parts.register_trigger(definition.to_dto(trigger.app))
+        small_parts.store_trigger_run(run(0, arguments_preview=large, event_ids=["event"]))
+        generations = {part["_id"].partition(":")[0] for part in parts.find({})}
+        assert len(generations) == 3
+    (found,) = trigger.get_conditions_batch([condition.condition_id]).values()
+    assert found
+    assert found.to_json(mongo_app) == condition.to_json(mongo_app)
+    assert trigger.get_trigger(definition.trigger_id) == definition
+    assert trigger.get_trigger_runs_for_event("event") == [
+        run(0, arguments_preview=large, event_ids=["event"])
+    ]
+
+    trigger.clean_task_trigger_definitions(TASK)
+    assert trigger._cascade_delete_runs_for_events(["event"]) == 1
+    trigger.register_condition(condition)
+    assert list(parts.find({})) == []
+    assert trigger.get_trigger(definition.trigger_id) is None

@@ -1,7 +1,6 @@
 """Many processes and threads at the same time: one winner, and nothing lost."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -13,11 +12,9 @@ from pynenc import Pynenc
 from pynenc.trigger.arguments import create_argument_filter
 from pynenc.trigger.conditions import EventCondition
 
-from pynenc_mongo.conf.address import MongoAddress
-from pynenc_mongo.storage import client
 from pynenc_mongo.trigger.documents import CLAIMS
 from pynenc_mongo.trigger.mongo_trigger import MongoTrigger
-from tests.unit.helpers import AT_ONCE_SECONDS, FORK_OF_THREADS, in_processes, in_threads, new_name
+from tests.storage.helpers import AT_ONCE_SECONDS, FORK_OF_THREADS, in_processes, in_threads
 
 CALLERS = 8
 RUNS = [f"run-{number}" for number in range(20)]
@@ -27,16 +24,6 @@ FIRST, SECOND = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, 0, 1, tzi
 
 def trigger_in(url: str, database: str) -> MongoTrigger:
     return MongoTrigger(Pynenc(config_values={"app_id": "races", "mongo_url": url, "mongo_db": database}))
-
-
-@pytest.fixture(params=["served", "embedded"])
-def shared(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
-    """A URL and an empty database, on each engine that several processes reach."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    address = MongoAddress(url, new_name(), "a test")
-    yield url, address.database
-    client.client_at(address).drop_database(address.database)
-    client.close_server(url)
 
 
 def claim_runs(url: str, database: str) -> list[str]:
@@ -64,15 +51,15 @@ def winners(outcomes: list[Any]) -> Counter[str]:
 
 
 @pytest.mark.filterwarnings(FORK_OF_THREADS)
-def test_a_run_is_claimed_by_one_of_eight_processes(shared: tuple[str, str]) -> None:
-    outcomes = in_processes(FORK, CALLERS, claim_runs, *shared)
+def test_a_run_is_claimed_by_one_of_eight_processes(place: tuple[str, str]) -> None:
+    outcomes = in_processes(FORK, CALLERS, claim_runs, *place)
     assert winners(outcomes) == dict.fromkeys(RUNS, 1)
 
 
 @pytest.mark.filterwarnings(FORK_OF_THREADS)
-def test_a_claim_in_two_steps_is_claimed_by_all(shared: tuple[str, str]) -> None:
+def test_a_claim_in_two_steps_is_claimed_by_all(place: tuple[str, str]) -> None:
     """The control: the test above would see it."""
-    outcomes = in_processes(FORK, CALLERS, claim_runs_in_two_steps, *shared, FORK.Barrier(CALLERS))
+    outcomes = in_processes(FORK, CALLERS, claim_runs_in_two_steps, *place, FORK.Barrier(CALLERS))
     assert winners(outcomes) == dict.fromkeys(RUNS, CALLERS)
 
 
@@ -111,12 +98,12 @@ def emit_orders(url: str, database: str, count: int) -> list[str]:
 
 
 @pytest.mark.filterwarnings(FORK_OF_THREADS)
-def test_events_of_two_processes_are_all_seen(shared: tuple[str, str]) -> None:
-    trigger = trigger_in(*shared)
+def test_events_of_two_processes_are_all_seen(place: tuple[str, str]) -> None:
+    trigger = trigger_in(*place)
     condition = EventCondition("order.paid", create_argument_filter(None))
     trigger.register_condition(condition)
 
-    emitted = list(chain.from_iterable(in_processes(FORK, 2, emit_orders, *shared, 20)))
+    emitted = list(chain.from_iterable(in_processes(FORK, 2, emit_orders, *place, 20)))
 
     assert {event.event_id for event in trigger.get_events()} == set(emitted)
     assert trigger.count_events(matched=True) == len(emitted) == 40

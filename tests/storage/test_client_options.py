@@ -11,7 +11,7 @@ from pynenc_mongo.conf.address import MongoAddress
 from pynenc_mongo.conf.config_mongo import ClientLimits
 from pynenc_mongo.errors import MongoConfigError
 from pynenc_mongo.storage import client
-from tests.unit.helpers import address_of, raised
+from tests.storage.helpers import address_of, raised
 
 
 def raw(opened: Any) -> MongoClient[Any]:

@@ -4,16 +4,17 @@ import socket
 import time
 from collections.abc import Iterator
 from multiprocessing import get_context
+from typing import Any
 
 import pytest
+from pymongo.database import Database
 from pynenc.identifiers.invocation_id import InvocationId
 
 from pynenc_mongo.conf.address import MongoAddress
 from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, ClientLimits
 from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
 from pynenc_mongo.storage import client
-from pynenc_mongo.storage.portable import PortableDatabase
-from tests.unit.helpers import (
+from tests.storage.helpers import (
     AT_ONCE_SECONDS,
     FORK_OF_THREADS,
     address_of,
@@ -79,7 +80,7 @@ def test_a_second_app_with_another_database_does_not_write_into_the_firsts(
             client.client_at(address_of(any_url, name)).drop_database(name)
 
 
-def test_a_process_has_one_client_for_the_same_settings(any_url: str, database: PortableDatabase) -> None:
+def test_a_process_has_one_client_for_the_same_settings(any_url: str, database: Database[Any]) -> None:
     one, other = address_of(any_url, "one"), MongoAddress(any_url, "other", "elsewhere")
     assert client.client_at(one) is client.client_at(one)
     assert client.client_at(one) is client.client_at(other)
@@ -122,7 +123,7 @@ def test_other_credentials_have_another_client() -> None:
 # close
 
 
-def test_after_close_the_next_use_opens_another_client(any_url: str, database: PortableDatabase) -> None:
+def test_after_close_the_next_use_opens_another_client(any_url: str, database: Database[Any]) -> None:
     address = address_of(any_url, database.name)
     before = client.client_at(address)
     client.close(address)
@@ -132,20 +133,18 @@ def test_after_close_the_next_use_opens_another_client(any_url: str, database: P
     assert list(documents_in(after[database.name]["things"])) == ["after"]
 
 
-def test_an_app_goes_on_after_its_client_was_closed(any_url: str, database: PortableDatabase) -> None:
+def test_an_app_goes_on_after_its_client_was_closed(any_url: str, database: Database[Any]) -> None:
     state_backend = app_on(any_url, database.name).state_backend
     state_backend._set_result(InvocationId("invocation"), "before")
     client.close_server(any_url)
     assert state_backend._get_result(InvocationId("invocation")) == "before"
 
 
-def test_closing_one_server_leaves_the_clients_of_others_alone(
-    served_url: str, embedded_url: str, process_url: str
-) -> None:
-    kept = [client.client_at(address_of(url, "any")) for url in (served_url, process_url)]
+def test_closing_one_server_leaves_the_clients_of_others_alone(mongomock_url: str, embedded_url: str) -> None:
+    kept = [client.client_at(address_of(url, "any")) for url in (mongomock_url, "mongomock://")]
     client.client_at(address_of(embedded_url, "any"))
     client.close_server(embedded_url)
-    assert [client.client_at(address_of(url, "any")) for url in (served_url, process_url)] == kept
+    assert [client.client_at(address_of(url, "any")) for url in (mongomock_url, "mongomock://")] == kept
     assert not any(key.url == embedded_url for key in client._clients)
 
 
@@ -159,7 +158,7 @@ def test_closing_what_was_never_opened_does_nothing() -> None:
 # forked children
 
 
-def test_a_forked_child_opens_a_client_of_its_own_and_the_parents_keeps_working(shared_url: str) -> None:
+def test_a_forked_child_opens_a_client_of_its_own_and_the_parents_keeps_working(any_url: str) -> None:
     script = """
         import os, sys
         from pynenc_mongo.conf.address import MongoAddress
@@ -180,10 +179,10 @@ def test_a_forked_child_opens_a_client_of_its_own_and_the_parents_keeps_working(
         print(*sorted(note["_id"] for note in notes.find({})), sep=", ")
         client.client_at(address).drop_database(address.database)
     """
-    assert run_script(script, shared_url, new_name()).strip() == "child, parent, parent again"
+    assert run_script(script, any_url, new_name()).strip() == "child, parent, parent again"
 
 
-def test_a_child_that_never_connects_ends_in_peace(shared_url: str) -> None:
+def test_a_child_that_never_connects_ends_in_peace(any_url: str) -> None:
     script = """
         import gc, os, sys
         from pynenc_mongo.conf.address import MongoAddress
@@ -196,13 +195,13 @@ def test_a_child_that_never_connects_ends_in_peace(shared_url: str) -> None:
             sys.exit()
         print(os.waitpid(child, 0)[1])
     """
-    assert run_script(script, shared_url).strip() == "0"
+    assert run_script(script, any_url).strip() == "0"
 
 
 @pytest.mark.filterwarnings(FORK_OF_THREADS)
-def test_an_app_is_used_in_a_child_that_multiprocessing_forked(shared_url: str) -> None:
+def test_an_app_is_used_in_a_child_that_multiprocessing_forked(any_url: str) -> None:
     database = new_name()
-    state_backend = app_on(shared_url, database).state_backend
+    state_backend = app_on(any_url, database).state_backend
     state_backend._set_result(InvocationId("parent"), "1")
     try:
         fork = get_context("fork")
@@ -210,7 +209,7 @@ def test_an_app_is_used_in_a_child_that_multiprocessing_forked(shared_url: str) 
         assert in_processes(fork, 1, lambda: state_backend._set_result(InvocationId("child"), "2")) == [None]
         assert state_backend._get_result(InvocationId("child")) == "2"
     finally:
-        client.client_at(address_of(shared_url, database)).drop_database(database)
+        client.client_at(address_of(any_url, database)).drop_database(database)
 
 
 # servers that do not answer

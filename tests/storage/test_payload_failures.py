@@ -7,17 +7,16 @@ from itertools import product
 from typing import Any
 
 import pytest
+from pymongo.collection import Collection
+from pymongo.database import Database
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from pynenc_mongo.errors import MissingPartsError
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.portable import PortableCollection, PortableDatabase
-from tests.unit.helpers import FAILURES, Failing, documents_in, raised
+from tests.storage.helpers import FAILURES, Failing, documents_in, raised
 
 MIB = 1024 * 1024
 PART_BYTES = 1000
-
-Collection = PortableCollection[Any]
 
 
 def noise(size: int, seed: int = 0) -> str:
@@ -40,21 +39,21 @@ def huge(kind: str) -> str:
 
 
 @pytest.fixture
-def heads(database: PortableDatabase) -> Collection:
+def heads(database: Database[Any]) -> Collection[Any]:
     return database["heads"]
 
 
 @pytest.fixture
-def parts(database: PortableDatabase) -> Collection:
+def parts(database: Database[Any]) -> Collection[Any]:
     return database["parts"]
 
 
 @pytest.fixture
-def payloads(parts: Collection) -> Payloads:
+def payloads(parts: Collection[Any]) -> Payloads:
     return Payloads(lambda: parts, PART_BYTES)
 
 
-def assert_no_orphan(heads: Collection, parts: Collection) -> None:
+def assert_no_orphan(heads: Collection[Any], parts: Collection[Any]) -> None:
     named = {head["payload"]["generation"] for head in heads.find({}) if "generation" in head["payload"]}
     assert {key.partition(":")[0] for key in documents_in(parts)} == named
 
@@ -65,7 +64,7 @@ def assert_no_orphan(heads: Collection, parts: Collection) -> None:
 @pytest.mark.parametrize("how", FAILURES)
 @pytest.mark.parametrize("old", ["small", "large"])
 def test_a_failure_while_parts_are_written_keeps_the_old_text_and_leaves_no_orphan(
-    heads: Collection, parts: Collection, payloads: Payloads, old: str, how: str
+    heads: Collection[Any], parts: Collection[Any], payloads: Payloads, old: str, how: str
 ) -> None:
     payloads.put(heads, "key", TEXTS[old])
     failing: Any = Failing(parts, "insert_many", how)
@@ -76,10 +75,10 @@ def test_a_failure_while_parts_are_written_keeps_the_old_text_and_leaves_no_orph
 
 @pytest.mark.parametrize(("old", "new"), list(product(TEXTS, NEW_TEXTS)))
 def test_a_head_that_the_server_refuses_keeps_the_old_text_and_leaves_no_orphan(
-    heads: Collection, parts: Collection, payloads: Payloads, old: str, new: str
+    heads: Collection[Any], parts: Collection[Any], payloads: Payloads, old: str, new: str
 ) -> None:
     payloads.put(heads, "key", TEXTS[old])
-    failing: Any = Failing(heads, "find_one_and_replace" if new == "large" else "update_one", "refused")
+    failing: Any = Failing(heads, "find_one_and_replace" if new == "large" else "replace_one", "refused")
     raised(OperationFailure, lambda: payloads.put(failing, "key", NEW_TEXTS[new]))
     assert payloads.get(heads, "key") == TEXTS[old]
     assert_no_orphan(heads, parts)
@@ -88,7 +87,7 @@ def test_a_head_that_the_server_refuses_keeps_the_old_text_and_leaves_no_orphan(
 @pytest.mark.parametrize("how", ["broken", "answer lost"])
 @pytest.mark.parametrize("old", ["small", "large"])
 def test_a_head_whose_answer_never_came_leaves_the_old_text_or_the_new_one(
-    heads: Collection, payloads: Payloads, old: str, how: str
+    heads: Collection[Any], payloads: Payloads, old: str, how: str
 ) -> None:
     """Whether it was written is not known, so its parts must stay: at worst nobody names them."""
     payloads.put(heads, "key", TEXTS[old])
@@ -99,7 +98,7 @@ def test_a_head_whose_answer_never_came_leaves_the_old_text_or_the_new_one(
 
 @pytest.mark.parametrize("how", FAILURES)
 def test_a_missing_text_whose_insert_failed_can_be_stored_again(
-    heads: Collection, parts: Collection, payloads: Payloads, how: str
+    heads: Collection[Any], parts: Collection[Any], payloads: Payloads, how: str
 ) -> None:
     failing: Any = Failing(heads, "insert_one", how)
     raised(FAILURES[how], lambda: payloads.put_missing(failing, "key", LARGE))
@@ -110,7 +109,7 @@ def test_a_missing_text_whose_insert_failed_can_be_stored_again(
 
 
 def test_a_failure_while_the_old_parts_are_deleted_keeps_the_new_text(
-    heads: Collection, parts: Collection, payloads: Payloads
+    heads: Collection[Any], parts: Collection[Any], payloads: Payloads
 ) -> None:
     payloads.put(heads, "key", LARGE)
     failing: Any = Failing(parts, "delete_many", "broken")
@@ -120,7 +119,7 @@ def test_a_failure_while_the_old_parts_are_deleted_keeps_the_new_text(
 
 @pytest.mark.parametrize("lost", [1, 2, 99])
 def test_a_deleted_part_is_reported_with_its_owner(
-    heads: Collection, parts: Collection, payloads: Payloads, lost: int
+    heads: Collection[Any], parts: Collection[Any], payloads: Payloads, lost: int
 ) -> None:
     payloads.put(heads, "the key", LARGE)
     keys = sorted(documents_in(parts))
@@ -134,7 +133,7 @@ def test_a_deleted_part_is_reported_with_its_owner(
 
 
 def test_a_text_that_is_replaced_between_head_and_parts_is_read_again(
-    heads: Collection, payloads: Payloads
+    heads: Collection[Any], payloads: Payloads
 ) -> None:
     payloads.put(heads, "key", LARGE)
     reads: list[Any] = []
@@ -145,12 +144,14 @@ def test_a_text_that_is_replaced_between_head_and_parts_is_read_again(
             payloads.put(heads, "key", OTHER_LARGE)
         return reads[-1]
 
-    assert payloads.read(find, "payload", "the key") == OTHER_LARGE
+    found = payloads.read(find, "payload", "the key")
+    assert found
+    assert found[1] == OTHER_LARGE
     assert len(reads) == 2
 
 
 def test_a_text_that_is_deleted_between_head_and_parts_is_none(
-    heads: Collection, parts: Collection, payloads: Payloads
+    heads: Collection[Any], parts: Collection[Any], payloads: Payloads
 ) -> None:
     payloads.put(heads, "key", LARGE)
 
@@ -164,7 +165,7 @@ def test_a_text_that_is_deleted_between_head_and_parts_is_none(
 
 
 def test_a_text_that_is_replaced_all_the_time_is_given_up_with_its_owner(
-    heads: Collection, payloads: Payloads
+    heads: Collection[Any], payloads: Payloads
 ) -> None:
     payloads.put(heads, "key", LARGE)
 

@@ -4,18 +4,18 @@ import base64
 import random
 from typing import Any
 
+import mongomock
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pymongo.collection import Collection
 
-from pynenc_mongo.storage.mock import LocalStore, MockClient
 from pynenc_mongo.storage.payloads import Payload, Payloads
-from pynenc_mongo.storage.portable import PortableCollection
-from tests.unit.helpers import documents_in
+from tests.storage.helpers import documents_in
 
 any_text = st.text(st.characters())  # lone surrogates included
 
-PARTS: PortableCollection[Any] = MockClient(LocalStore())["codec"]["parts"]
+PARTS: Collection[Any] = mongomock.MongoClient()["codec"]["parts"]
 
 
 def payloads_of(part_bytes: int) -> Payloads:

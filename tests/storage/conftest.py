@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from pymongo.collection import Collection
+from pymongo.database import Database
 
 from pynenc_mongo.storage import client
-from pynenc_mongo.storage.portable import PortableCollection, PortableDatabase
-from tests.unit.helpers import CommandLog, address_of, logged_commands, new_name
+from tests.storage.helpers import address_of, new_name
 
 # a shared machine is slow now and then, which says nothing about the code
 settings.register_profile("no deadline", deadline=None)
@@ -17,28 +18,13 @@ settings.load_profile("no deadline")
 
 
 @pytest.fixture
-def commands(any_url: str) -> Iterator[CommandLog]:
-    """What the code under test sends to the engine."""
-    with logged_commands(any_url) as log:
-        yield log
-
-
-@pytest.fixture
-def database(any_url: str, database_name: str, request: pytest.FixtureRequest) -> Iterator[PortableDatabase]:
+def database(any_url: str, database_name: str, request: pytest.FixtureRequest) -> Iterator[Database[Any]]:
     """An empty database; `database_name` closes the clients before the engine stops."""
     if "commands" in request.fixturenames:
         request.getfixturevalue("commands")  # it closes every client when it starts to log
     address = address_of(any_url, new_name())
     yield client.database_at(address)
     client.client_at(address).drop_database(address.database)
-
-
-@pytest.fixture(params=["served", "embedded"])
-def shared_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of each engine that other processes reach, too."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    yield url
-    client.close_server(url)
 
 
 @pytest.fixture
@@ -48,6 +34,6 @@ def no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def things(database: PortableDatabase) -> PortableCollection[Any]:
+def things(database: Database[Any]) -> Collection[Any]:
     """An empty collection."""
     return database["things"]

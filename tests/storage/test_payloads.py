@@ -7,16 +7,16 @@ from itertools import product
 from typing import Any
 
 import pytest
+from pymongo.collection import Collection
+from pymongo.database import Database
 
 from pynenc_mongo.conf.config_mongo import DOCUMENT_PAYLOAD_LIMIT_BYTES
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.portable import PortableCollection, PortableDatabase
-from tests.unit.helpers import CommandLog, documents_in, in_threads
+from tests.commands import CommandLog
+from tests.storage.helpers import documents_in, in_threads
 
 MIB = 1024 * 1024
 PART_BYTES = 1000
-
-Collection = PortableCollection[Any]
 
 
 def noise(size: int, seed: int = 0) -> str:
@@ -39,21 +39,21 @@ def huge(kind: str) -> str:
 
 
 @pytest.fixture
-def heads(database: PortableDatabase) -> Collection:
+def heads(database: Database[Any]) -> Collection[Any]:
     return database["heads"]
 
 
 @pytest.fixture
-def parts(database: PortableDatabase) -> Collection:
+def parts(database: Database[Any]) -> Collection[Any]:
     return database["parts"]
 
 
 @pytest.fixture
-def payloads(parts: Collection) -> Payloads:
+def payloads(parts: Collection[Any]) -> Payloads:
     return Payloads(lambda: parts, PART_BYTES)
 
 
-def assert_no_orphan(heads: Collection, parts: Collection) -> None:
+def assert_no_orphan(heads: Collection[Any], parts: Collection[Any]) -> None:
     named = {head["payload"]["generation"] for head in heads.find({}) if "generation" in head["payload"]}
     assert {key.partition(":")[0] for key in documents_in(parts)} == named
 
@@ -61,7 +61,7 @@ def assert_no_orphan(heads: Collection, parts: Collection) -> None:
 # any size
 
 
-def test_a_text_of_one_byte_is_stored_as_it_is(heads: Collection, payloads: Payloads) -> None:
+def test_a_text_of_one_byte_is_stored_as_it_is(heads: Collection[Any], payloads: Payloads) -> None:
     payloads.put(heads, "key", "x")
     assert documents_in(heads) == {"key": {"_id": "key", "payload": {"text": "x"}}}
     assert payloads.get(heads, "key") == "x"
@@ -69,7 +69,7 @@ def test_a_text_of_one_byte_is_stored_as_it_is(heads: Collection, payloads: Payl
 
 @pytest.mark.parametrize(("kind", "expected_parts"), [("compressible", 0), ("random", 2)])
 def test_twenty_mebibytes_come_back(
-    heads: Collection, parts: Collection, kind: str, expected_parts: int
+    heads: Collection[Any], parts: Collection[Any], kind: str, expected_parts: int
 ) -> None:
     payloads = Payloads(lambda: parts, DOCUMENT_PAYLOAD_LIMIT_BYTES)
     payloads.put(heads, "key", huge(kind))
@@ -77,12 +77,12 @@ def test_twenty_mebibytes_come_back(
     assert len(documents_in(parts)) == expected_parts
 
 
-def test_a_key_without_a_text_has_none(heads: Collection, payloads: Payloads) -> None:
+def test_a_key_without_a_text_has_none(heads: Collection[Any], payloads: Payloads) -> None:
     assert payloads.get(heads, "key") is None
 
 
 @pytest.mark.parametrize("key", ["", "$key", "a.b", "nul\0", "schlüssel", '["a", "b"]'])
-def test_a_key_is_text_whatever_it_holds(heads: Collection, payloads: Payloads, key: str) -> None:
+def test_a_key_is_text_whatever_it_holds(heads: Collection[Any], payloads: Payloads, key: str) -> None:
     for text in (SMALL, LARGE, SMALL):
         payloads.put(heads, key, text)
         assert payloads.get(heads, key) == text
@@ -94,7 +94,7 @@ def test_a_key_is_text_whatever_it_holds(heads: Collection, payloads: Payloads, 
 
 @pytest.mark.parametrize(("old", "new"), list(product(TEXTS, NEW_TEXTS)))
 def test_a_text_in_place_of_another_leaves_no_orphan(
-    heads: Collection, parts: Collection, payloads: Payloads, old: str, new: str
+    heads: Collection[Any], parts: Collection[Any], payloads: Payloads, old: str, new: str
 ) -> None:
     payloads.put(heads, "key", TEXTS[old])
     payloads.put(heads, "key", NEW_TEXTS[new])
@@ -103,7 +103,7 @@ def test_a_text_in_place_of_another_leaves_no_orphan(
 
 
 def test_a_small_text_costs_one_command_to_write_and_one_to_read(
-    commands: CommandLog, heads: Collection, payloads: Payloads
+    commands: CommandLog, heads: Collection[Any], payloads: Payloads
 ) -> None:
     payloads.put(heads, "key", SMALL)
     payloads.put(heads, "key", ZIPPED)
@@ -112,11 +112,11 @@ def test_a_small_text_costs_one_command_to_write_and_one_to_read(
 
 
 def test_the_parts_are_stored_before_the_document_that_names_them(
-    commands: CommandLog, heads: Collection, payloads: Payloads
+    commands: CommandLog, heads: Collection[Any], payloads: Payloads
 ) -> None:
     payloads.put(heads, "key", LARGE)
     payloads.put(heads, "key", OTHER_LARGE)
-    written = [(seen.collection, seen.name) for seen in commands.seen]
+    written = [(sent.collection, sent.name) for sent in commands.sent]
     assert written == [
         ("parts", "insert"),
         ("heads", "findAndModify"),
@@ -127,7 +127,7 @@ def test_the_parts_are_stored_before_the_document_that_names_them(
 
 
 def test_a_reader_among_overwrites_sees_one_of_the_texts_and_never_a_mix(
-    heads: Collection, payloads: Payloads
+    heads: Collection[Any], payloads: Payloads
 ) -> None:
     texts = [LARGE, OTHER_LARGE, SMALL, ZIPPED]
     payloads.put(heads, "key", SMALL)
@@ -150,7 +150,7 @@ def test_a_reader_among_overwrites_sees_one_of_the_texts_and_never_a_mix(
 
 
 def test_several_writers_of_one_key_leave_one_whole_text(
-    any_url: str, heads: Collection, parts: Collection, payloads: Payloads
+    any_url: str, heads: Collection[Any], parts: Collection[Any], payloads: Payloads
 ) -> None:
     texts = [noise(3 * PART_BYTES, seed) for seed in range(8)]
     in_threads([partial(payloads.put, heads, "key", text) for text in texts])
@@ -164,7 +164,7 @@ def test_several_writers_of_one_key_leave_one_whole_text(
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_that_is_missing_is_stored_and_one_that_is_there_is_kept(
-    heads: Collection, parts: Collection, payloads: Payloads, text: str
+    heads: Collection[Any], parts: Collection[Any], payloads: Payloads, text: str
 ) -> None:
     payloads.put_missing(heads, "key", TEXTS[text])
     for other in NEW_TEXTS.values():
@@ -174,7 +174,7 @@ def test_a_text_that_is_missing_is_stored_and_one_that_is_there_is_kept(
 
 
 def test_a_large_text_that_is_there_costs_one_read(
-    commands: CommandLog, heads: Collection, payloads: Payloads
+    commands: CommandLog, heads: Collection[Any], payloads: Payloads
 ) -> None:
     payloads.put_missing(heads, "key", LARGE)
     commands.clear()
@@ -184,7 +184,7 @@ def test_a_large_text_that_is_there_costs_one_read(
 
 
 def test_of_several_who_store_a_missing_text_one_does_and_the_others_leave_no_part(
-    heads: Collection, parts: Collection, payloads: Payloads
+    heads: Collection[Any], parts: Collection[Any], payloads: Payloads
 ) -> None:
     in_threads([partial(payloads.put_missing, heads, "key", LARGE)] * 8)
     assert payloads.get(heads, "key") == LARGE

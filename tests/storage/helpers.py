@@ -1,27 +1,22 @@
-"""What the tests of the storage floor share: a log of commands, child processes, fresh addresses."""
+"""What the tests of the backends share: child processes, fresh addresses, failing servers."""
 
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable
 from multiprocessing.context import BaseContext
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from pymongo import MongoClient, monitoring
+from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 from pynenc import Pynenc
 
 from pynenc_mongo.builder import COMPONENTS
 from pynenc_mongo.conf.address import MongoAddress
-from pynenc_mongo.storage import client, serving
-from pynenc_mongo.storage.mock import Command, MockClient, Store
-from pynenc_mongo.storage.portable import PortableCollection
+from pynenc_mongo.storage import client
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -32,95 +27,11 @@ CHILD_SECONDS = 30.0
 
 FORK_OF_THREADS = "ignore:This process .* is multi-threaded:DeprecationWarning"
 
-# mongomock's methods, by the command that MongoDB would see
-_COMMANDS = {
-    "find": "find",
-    "find_one": "find",
-    "find_one_and_delete": "findAndModify",
-    "find_one_and_replace": "findAndModify",
-    "insert_one": "insert",
-    "insert_many": "insert",
-    "replace_one": "update",
-    "update_one": "update",
-    "update_many": "update",
-    "delete_many": "delete",
-    "distinct": "distinct",
-    "count_documents": "aggregate",
-    "create_indexes": "createIndexes",
-    "index_information": "listIndexes",
-}
 FAILURES: dict[str, type[PyMongoError]] = {
     "refused": OperationFailure,
     "broken": AutoReconnect,
     "answer lost": AutoReconnect,
 }
-WRITES = ("insert", "update", "delete", "findAndModify")
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One command that reached a store."""
-
-    name: str
-    collection: str
-    document: dict[str, Any]
-
-
-class CommandLog(monitoring.CommandListener):
-    """The commands on collections that reached a store, under MongoDB's names on every engine."""
-
-    def __init__(self) -> None:
-        self.seen: list[Seen] = []
-
-    def clear(self) -> None:
-        self.seen.clear()
-
-    def names(self, collection: str = "") -> list[str]:
-        """Return the commands on the collections whose name ends with `collection`, in order."""
-        return [seen.name for seen in self.seen if seen.collection.endswith(collection)]
-
-    def writes(self) -> list[str]:
-        return [name for name in self.names() if name in WRITES]
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if event.command_name in _COMMANDS.values():
-            collection = event.command[event.command_name]
-            self.seen.append(Seen(event.command_name, collection, dict(event.command)))
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Nothing: that it was sent is enough."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Nothing: that it was sent is enough."""
-
-
-class LoggedStore:
-    """A mongomock store whose commands are logged."""
-
-    def __init__(self, store: Store, log: CommandLog) -> None:
-        self._store = store
-        self._log = log
-
-    def run(self, command: Command) -> Any:
-        if command.collection is not None:
-            self._log.seen.append(Seen(_COMMANDS[command.method], command.collection, {}))
-        return self._store.run(command)
-
-    def close(self) -> None:
-        self._store.close()
-
-
-@contextmanager
-def logged_commands(url: str) -> Iterator[CommandLog]:
-    """Log what the clients of this process that are opened meanwhile send to `url`."""
-    log = CommandLog()
-    connect = serving.connect
-    client.close_server(url)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client, "MongoClient", partial(MongoClient, event_listeners=[log]))
-        patch.setattr(serving, "connect", lambda url: MockClient(LoggedStore(connect(url).store, log)))
-        yield log
-        client.close_server(url)
 
 
 def new_name(kind: str = "database") -> str:
@@ -131,7 +42,7 @@ def address_of(url: str, database: str) -> MongoAddress:
     return MongoAddress(url, database, "a test")
 
 
-def collection_at(url: str, database: str, name: str) -> PortableCollection[Any]:
+def collection_at(url: str, database: str, name: str) -> Collection[Any]:
     return client.database_at(address_of(url, database))[name]
 
 
@@ -141,7 +52,7 @@ def app_on(url: str, database: str, app_id: str = "shop", **settings: Any) -> Py
     return Pynenc(config_values=values)
 
 
-def documents_in(collection: PortableCollection[Any]) -> dict[str, Any]:
+def documents_in(collection: Any) -> dict[str, Any]:
     """Return all documents by their key."""
     return {document["_id"]: document for document in collection.find({})}
 
@@ -152,7 +63,7 @@ class Failing:
     It refuses to do it, or the connection breaks: before it was done, or after, so that its answer is lost.
     """
 
-    def __init__(self, collection: PortableCollection[Any], method: str, how: str) -> None:
+    def __init__(self, collection: Collection[Any], method: str, how: str) -> None:
         assert how in FAILURES
         self._collection = collection
         self._method = method

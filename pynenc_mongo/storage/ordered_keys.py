@@ -9,7 +9,7 @@ from pynenc_mongo.storage.instants import sortable
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Sequence:
+class OrderedKeys:
     """Makes keys that sort by time, and within one process strictly in the order of the calls.
 
     Keys of two processes sort by their clocks, and never collide.

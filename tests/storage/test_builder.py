@@ -7,14 +7,11 @@ from pynenc import Pynenc
 from pynenc.builder import PynencBuilder
 
 from pynenc_mongo.conf.config_state_backend import ConfigStateBackendMongo
-from pynenc_mongo.errors import MongoConfigError, MongoStoreNotSharedError
+from pynenc_mongo.errors import MongoConfigError
 from pynenc_mongo.state_backend.mongo_state_backend import MongoStateBackend
-from pynenc_mongo.storage import serving
-from tests.unit.helpers import raised
+from tests.storage.helpers import raised
 
 pytestmark = pytest.mark.usefixtures("no_settings_of_the_machine")
-
-PROCESS_RUNNERS = ["process_runner", "multi_thread_runner", "persistent_process_runner"]
 
 
 def builder_of(**mongo: Any) -> PynencBuilder:
@@ -127,50 +124,13 @@ def test_settings_that_compete_are_refused_when_the_app_is_built() -> None:
     assert "mongo_url and mongo_host both say where MongoDB is" in str(error)
 
 
-@pytest.mark.parametrize("runner", PROCESS_RUNNERS)
-def test_a_store_of_one_process_is_refused_for_a_runner_of_several(runner: str) -> None:
-    builder = builder_of(url="mongomock://")
-    getattr(builder, runner)()
-    message = str(raised(ValueError, builder.build))
-    assert "mongomock:// (mongo_url from config_values) is a store of one process" in message
-    assert "serve the store" in message
-
-
-@pytest.mark.parametrize("runner", ["thread_runner", "dummy_runner"])
-def test_a_store_of_one_process_is_accepted_for_a_runner_that_stays_in_it(runner: str) -> None:
+@pytest.mark.parametrize(
+    "runner", ["process_runner", "multi_thread_runner", "persistent_process_runner", "thread_runner"]
+)
+def test_every_runner_may_use_a_mongomock_store(runner: str) -> None:
     builder = builder_of(url="mongomock://")
     getattr(builder, runner)()
     assert isinstance(builder.build().state_backend, MongoStateBackend)
-
-
-@pytest.mark.parametrize("runner", [*PROCESS_RUNNERS, "thread_runner"])
-def test_a_served_store_is_accepted_for_every_runner(runner: str) -> None:
-    served = serving.serve()
-    try:
-        builder = builder_of(url=served.url)
-        getattr(builder, runner)()
-        assert isinstance(builder.build().state_backend, MongoStateBackend)
-    finally:
-        served.close()
-
-
-@pytest.mark.parametrize("runner", ["ProcessRunner", "MultiThreadRunner", "PersistentProcessRunner"])
-def test_a_store_of_one_process_is_refused_at_first_use_when_the_runner_comes_from_the_environment(
-    runner: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = builder_of(url="mongomock://").build()
-    monkeypatch.setenv("PYNENC__RUNNER_CLS", runner)
-    message = str(raised(MongoStoreNotSharedError, lambda: app.state_backend))
-    assert f"and {runner} runs tasks in others: serve the store" in message
-
-
-def test_a_store_of_one_process_in_the_environment_is_refused_at_first_use(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("PYNENC__MONGO_URL", "mongomock://")
-    app = builder_of().process_runner().build()
-    message = str(raised(MongoStoreNotSharedError, lambda: app.state_backend))
-    assert "mongo_url from env var 'PYNENC__MONGO_URL'" in message
 
 
 def test_an_app_that_is_not_on_mongodb_is_left_alone() -> None:

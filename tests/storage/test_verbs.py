@@ -1,16 +1,25 @@
-"""The atomic shapes, one caller at a time; `test_contention.py` has many."""
+"""The atomic shapes, one caller at a time; `tests/races` has many."""
 
 from typing import Any
 
 import pytest
+from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 from pymongo.operations import IndexModel
 
-from pynenc_mongo.storage.portable import PortableCollection
-from pynenc_mongo.storage.verbs import claim, insert_all_missing, insert_missing, pages, put, put_many, swap
-from tests.unit.helpers import CommandLog, documents_in, raised
+from pynenc_mongo.storage.verbs import (
+    insert_all_missing,
+    insert_missing,
+    pages,
+    pop,
+    put,
+    put_many,
+    update_if,
+)
+from tests.commands import CommandLog
+from tests.storage.helpers import documents_in, raised
 
-Things = PortableCollection[Any]
+Things = Collection[Any]
 
 
 def fill(things: Things, *keys: str) -> None:
@@ -141,21 +150,21 @@ def test_put_many_stores_a_document_that_vanished_between_its_two_commands(thing
 def test_swap_updates_only_what_meets_the_precondition(things: Things) -> None:
     put(things, {"_id": "1", "colour": "red"})
     to_blue = {"$set": {"colour": "blue"}}
-    assert swap(things, {"_id": "1", "colour": "red"}, to_blue)
-    assert not swap(things, {"_id": "1", "colour": "red"}, to_blue)
-    assert not swap(things, {"_id": "2"}, to_blue)
+    assert update_if(things, {"_id": "1", "colour": "red"}, to_blue)
+    assert not update_if(things, {"_id": "1", "colour": "red"}, to_blue)
+    assert not update_if(things, {"_id": "2"}, to_blue)
     assert documents_in(things) == {"1": {"_id": "1", "colour": "blue"}}
 
 
 def test_a_swap_that_changes_nothing_was_still_won(things: Things) -> None:
     put(things, {"_id": "1", "colour": "red"})
-    assert swap(things, {"_id": "1", "colour": "red"}, {"$set": {"colour": "red"}})
+    assert update_if(things, {"_id": "1", "colour": "red"}, {"$set": {"colour": "red"}})
 
 
 def test_claim_takes_the_first_wanted_document_out(things: Things) -> None:
     things.insert_many([{"_id": "1", "rank": 2}, {"_id": "2", "rank": 1}, {"_id": "3", "rank": 0}])
-    assert claim(things, {"rank": {"$gt": 0}}, sort=[("rank", 1)]) == {"_id": "2", "rank": 1}
-    assert claim(things, {"_id": "2"}) is None
+    assert pop(things, {"rank": {"$gt": 0}}, sort=[("rank", 1)]) == {"_id": "2", "rank": 1}
+    assert pop(things, {"_id": "2"}) is None
     assert sorted(documents_in(things)) == ["1", "3"]
 
 
