@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,8 +21,6 @@ from pytest_pynenc_mongo.options import KEY
 if TYPE_CHECKING:
     from pymongo import MongoClient
     from pymongo.database import Database
-
-    from pynenc_mongo.conf.address import MongoAddress
 
 OWNER_COLLECTION = "pynenc_test_owner"
 _OWNER = {"_id": "owner"}
@@ -56,15 +54,10 @@ class TestServer:
     @property
     def client(self) -> "MongoClient[dict[str, Any]]":
         """This process's client; pynenc's components of this process use the same one."""
+        from pynenc_mongo.conf.address import MongoAddress
         from pynenc_mongo.storage import client
 
-        return cast("MongoClient[dict[str, Any]]", client.client_at(self.address("admin")))
-
-    def address(self, name: str) -> "MongoAddress":
-        """Return where the database `name` is, in the terms of the backends."""
-        from pynenc_mongo.conf.address import MongoAddress
-
-        return MongoAddress(self.url, name, "fixture pynenc_mongo_url")
+        return client.client_at(MongoAddress(self.url, "admin", "fixture pynenc_mongo_url"))
 
     @contextmanager
     def lend(self, name: str) -> Generator["TestDatabase"]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from os import getpid
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -167,8 +167,7 @@ def _engine(kind: _Kind, url: str, url_source: str) -> Engine:
     from pynenc_mongo.storage import client
 
     address = MongoAddress(url, "admin", url_source)
-    server: Any = client.client_at(address)
-    version = str(server.server_info()["version"])
+    version = str(client.client_at(address).server_info()["version"])
     return Engine(kind.name, url, address.masked, url_source, version, kind.ends_with_run)
 
 

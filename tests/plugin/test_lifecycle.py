@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.plugin.helpers import EMBEDDED, SHOP, Marked, make_shop, start, wait_until
+from tests.plugin.helpers import ENGINES, SHOP, Marked, make_shop, start, wait_until
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc"),
 ]
 
+# those that the run starts itself, and that must end with it
+on_own_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
 START_SECONDS = 30.0
 END_SECONDS = 30.0
 
@@ -149,6 +151,7 @@ def inner(pytester: pytest.Pytester) -> Iterator[Run]:
     shutil.rmtree(directory)
 
 
+@on_own_engine
 @pytest.mark.parametrize(
     ("arguments", "end", "seconds"),
     [
@@ -159,9 +162,9 @@ def inner(pytester: pytest.Pytester) -> Iterator[Run]:
     ],
 )
 def test_nothing_outlives_a_killed_run(
-    inner: Run, arguments: tuple[str, ...], end: signal.Signals, seconds: float
+    inner: Run, engine: tuple[str, ...], arguments: tuple[str, ...], end: signal.Signals, seconds: float
 ) -> None:
-    process = inner.start(EMBEDDED, "-k", "test_hangs", *arguments)
+    process = inner.start(*engine, "-k", "test_hangs", *arguments)
     workers = {"gw0", "gw1"} if arguments else {"main"}
     for name in workers:
         inner.note(f"hangs in {name}")
@@ -206,12 +209,16 @@ def test_nothing_is_left_of_an_interrupted_run(
         assert client.list_database_names() == before
 
 
-def test_nothing_is_left_of_an_interrupted_run_with_an_embedded_server(inner: Run) -> None:
-    inner.start(EMBEDDED, "-k", "test_hangs and not too")
+@on_own_engine
+def test_nothing_is_left_of_an_interrupted_run_with_its_own_engine(
+    inner: Run, engine: tuple[str, ...]
+) -> None:
+    inner.start(*engine, "-k", "test_hangs and not too")
     inner.note("hangs in main")
     inner.interrupt()
 
 
+@on_own_engine
 @pytest.mark.parametrize(
     ("arguments", "exit_code"),
     [
@@ -226,14 +233,17 @@ def test_nothing_is_left_of_an_interrupted_run_with_an_embedded_server(inner: Ru
     ],
     ids=["serial", "xdist", "pytest.exit", "pdb", "hanging task", "exiting task"],
 )
-def test_nothing_is_left_of_a_run_that_ends(inner: Run, arguments: tuple[str, ...], exit_code: int) -> None:
-    process = inner.start(EMBEDDED, *arguments)
+def test_nothing_is_left_of_a_run_that_ends(
+    inner: Run, engine: tuple[str, ...], arguments: tuple[str, ...], exit_code: int
+) -> None:
+    process = inner.start(*engine, *arguments)
     assert process.wait(END_SECONDS) == exit_code, inner.output
     assert inner.marked.pids() == set()
     assert inner.directories == []
 
 
-def test_nothing_is_left_of_a_run_whose_test_ends_the_process(inner: Run) -> None:
-    process = inner.start(EMBEDDED, "-k", "test_dies")
+@on_own_engine
+def test_nothing_is_left_of_a_run_whose_test_ends_the_process(inner: Run, engine: tuple[str, ...]) -> None:
+    process = inner.start(*engine, "-k", "test_dies")
     assert process.wait(END_SECONDS) == 3
     wait_until(inner.is_gone, 5.0, f"the end of {inner.directories}")
