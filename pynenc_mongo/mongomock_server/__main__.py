@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pynenc_mongo.mongomock_server.process import (
     SOCKET_NAME,
+    end,
     end_on_signals,
     end_with_parent,
     short_directory,
@@ -40,7 +41,6 @@ or for tests: pytest --pynenc-mongo-url='{url}'
 def main(arguments: list[str]) -> int:
     if len(arguments) == 2:  # noqa: PLR2004 - a directory and a process id
         directory, announcement = Path(arguments[0]), "ready"
-        end_with_parent(int(arguments[1]), directory)
     elif arguments:
         print(f"usage: python -m pynenc_mongo.mongomock_server, without {arguments[0]!r}", file=sys.stderr)
         return 2
@@ -53,11 +53,22 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         print(f"no Unix socket can be had at {directory / SOCKET_NAME}: {error}", file=sys.stderr)
         return 1
-    print(announcement, flush=True)
+    _announce(announcement, directory)
+    if arguments:
+        end_with_parent(int(arguments[1]), directory)
     # signals are for the main thread, which waits for nothing else
     threading.Thread(target=_serve, args=(listener,), daemon=True).start()
     threading.Event().wait()
     return 0
+
+
+def _announce(announcement: str, directory: Path) -> None:
+    try:
+        # in one piece: a parent that has read the first half may be gone before the second
+        sys.stdout.write(f"{announcement}\n")
+        sys.stdout.flush()
+    except OSError:
+        end(directory)
 
 
 def _listen(directory: Path) -> "socket.socket":

@@ -146,7 +146,7 @@ def _parse_query(number: int, body: bytes) -> Request:
     command = decode(body[place : place + size], codec_options=CODEC)
     # a driver may wrap its command to say where it may be read
     command = command.get("$query", command)
-    return Request(number, {"$db": database, **command}, is_query=True)
+    return Request(number, {**command, "$db": database}, is_query=True)
 
 
 def _size_at(body: bytes, place: int, end: int) -> int:

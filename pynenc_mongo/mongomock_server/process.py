@@ -1,6 +1,6 @@
 """A mongomock server in a child process that ends with its parent, and its URL.
 
-Nothing here imports mongomock: that is the child's to do.
+Nothing here imports mongomock, which is the child's to do, nor, at once, pynenc: the child has no use for it.
 """
 
 import atexit
@@ -20,8 +20,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
-
-from pynenc_mongo.errors import MongoStoreNotSharedError, MongoUnreachableError
 
 SOCKET_NAME: Final = "s.sock"
 # tells subprocesses of a process which server `mongomock://` means
@@ -53,16 +51,24 @@ class MongomockServer:
         atexit.register(self.close)
 
     @property
+    def socket_path(self) -> Path:
+        return self._directory / SOCKET_NAME
+
+    @property
     def is_alive(self) -> bool:
         return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the server as a crash would: at once, its socket left behind until `.close()`."""
+        self._process.kill()
+        self._process.wait()
 
     def close(self) -> None:
         """End the server; close clients of it before. A forked child leaves its parent's server alone."""
         if os.getpid() != self._owner_pid:
             return
         atexit.unregister(self.close)
-        self._process.kill()  # its data is worth nothing without it
-        self._process.wait()
+        self.kill()  # its data is worth nothing without it
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -108,7 +114,7 @@ def shared_url() -> str:
         directory = _shared_directory()
         if not (directory / SOCKET_NAME).exists():
             _refuse_late_child()
-            directory.mkdir(mode=stat.S_IRWXU)
+            _make(directory)
             _shared = MongomockServer(directory)
         _refuse_foreign(directory)
         os.environ[VARIABLE] = url_of(directory)
@@ -138,7 +144,21 @@ def _shared_directory() -> Path:
     return Path(short_directory()) / f"{_PREFIX}{digest}"
 
 
+def _make(directory: Path) -> None:
+    from pynenc_mongo.errors import MongoUnreachableError
+
+    try:
+        directory.mkdir(mode=stat.S_IRWXU)
+    except FileExistsError:
+        raise MongoUnreachableError(
+            f"mongomock:// is being started in {directory} by a process with the same parent: "
+            "use the app once in the parent before it forks"
+        ) from None
+
+
 def _refuse_late_child() -> None:
+    from pynenc_mongo.errors import MongoStoreNotSharedError
+
     if parent_process() is not None:
         raise MongoStoreNotSharedError(
             f"mongomock:// is used in process {os.getpid()}, a child that multiprocessing made, before its "
@@ -149,6 +169,8 @@ def _refuse_late_child() -> None:
 
 def _refuse_foreign(directory: Path) -> None:
     """Refuse a directory that another user made where ours is expected."""
+    from pynenc_mongo.errors import MongoUnreachableError
+
     found = directory.lstat()
     if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != stat.S_IRWXU:
         raise MongoUnreachableError(f"{directory} is not this user's alone: remove it")
@@ -170,6 +192,8 @@ def _start(directory: Path) -> subprocess.Popen[bytes]:
         )
     if _says_something(process, _START_SECONDS):
         return process
+    from pynenc_mongo.errors import MongoUnreachableError
+
     process.kill()
     process.wait()
     said = log.read_text(errors="replace").strip() or f"nothing, exit code {process.returncode}"

@@ -127,6 +127,8 @@ def translated(error: Exception) -> CommandError:
     message = str(error) or type(error).__name__
     if isinstance(error, CommandError):
         return error
+    if "is not a valid operator for the aggregation pipeline" in message:
+        return CommandError(UNKNOWN_STAGE, f"Unrecognized pipeline stage name: '{message.partition(' ')[0]}'")
     if isinstance(error, NotImplementedError):
         return CommandError(NOT_IMPLEMENTED, f"mongomock: {message}")
     if isinstance(error, OperationFailure):
@@ -152,5 +154,6 @@ def _code_of(error: Any, message: str) -> int:
         "already exists with different options": INDEX_OPTIONS_CONFLICT,
         "index not found": INDEX_NOT_FOUND,
         "Cannot apply": TYPE_MISMATCH,
+        "_id field cannot be changed": IMMUTABLE_FIELD,
     }
     return next((code for sign, code in known.items() if sign in message), BAD_VALUE)

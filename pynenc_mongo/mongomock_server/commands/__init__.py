@@ -70,8 +70,8 @@ COMMANDS: Final[Mapping[str, Callable[[State, Command], Reply]]] = {
 def run(state: State, command: Command) -> Reply:
     """Run a command, atomically, and return its reply; whatever goes wrong is one, too."""
     try:
-        handler = _handler_of(command)
         _refuse_what_a_standalone_refuses(command)
+        handler = _handler_of(command)
         with state.lock:
             return handler(state, command)
     except Exception as error:  # noqa: BLE001 - a bug of mongomock's must not end the connection

@@ -5,7 +5,6 @@ import socket
 import sys
 import time
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Any
 
 from pynenc_mongo.mongomock_server.commands.state import Command, Reply, State
@@ -49,6 +48,8 @@ def nothing(_: State, __: Command) -> Reply:
 
 
 def build_info(_: State, __: Command) -> Reply:
+    from importlib import metadata  # late: it would double the time of the server's start
+
     return {
         "version": VERSION,
         "versionArray": [*map(int, VERSION.split(".")), 0],
