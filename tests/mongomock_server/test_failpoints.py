@@ -10,7 +10,7 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, NotPrimaryError, Opera
 
 from pynenc_mongo.mongomock_server.process import MongomockServer
 from tests.mongomock_server.conftest import Client
-from tests.unit.helpers import raised
+from tests.storage.helpers import raised
 
 type Fail = Callable[..., int]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pynenc_mongo.mongomock_server import lookup
 from pynenc_mongo.mongomock_server.replies import CommandError, translated
-from tests.unit.helpers import raised
+from tests.storage.helpers import raised
 
 _KEYS = st.one_of(
     st.sampled_from(["a", "b", "c", ""]),

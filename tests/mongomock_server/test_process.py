@@ -20,7 +20,7 @@ from pynenc_mongo.errors import MongoUnreachableError
 from pynenc_mongo.mongomock_server import process
 from pynenc_mongo.mongomock_server.process import MongomockServer, shared_url
 from tests.plugin.helpers import wait_until
-from tests.unit.helpers import FORK_OF_THREADS, in_processes, in_threads, raised, run_script
+from tests.storage.helpers import FORK_OF_THREADS, in_processes, in_threads, raised, run_script
 
 pytestmark = pytest.mark.filterwarnings(FORK_OF_THREADS)
 
