@@ -80,4 +80,4 @@ def _mongo(url: str) -> Iterator[Store]:
         databases.temporary(engine.url, databases.name_of_run("pynenc_bench")) as database,
     ):
         settings = wiring.settings(engine.url, database)
-        yield Store({"mongomock": "served"}.get(engine.name, engine.name), settings, engine.url, database)
+        yield Store(engine.name, settings, engine.url, database)
