@@ -83,5 +83,4 @@ def _mongo(url: str) -> Iterator[Store]:
         engines.running(Options(url, "benchmark", "")) as engine,
         TestServer(engine.url).lend(databases.new_name("pynenc_bench")) as database,
     ):
-        name = {"mongomock": "served"}.get(engine.name, engine.name)
-        yield Store(name, wiring.settings(database), database)
+        yield Store(engine.name, wiring.settings(database), database)

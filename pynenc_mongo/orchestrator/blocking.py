@@ -15,7 +15,7 @@ from pynenc.orchestrator.base_orchestrator import BaseBlockingControl
 from pynenc_mongo.orchestrator.documents import EDGES, OLDEST_FIRST, EdgeDoc, encode_edge
 from pynenc_mongo.orchestrator.invocations import Invocations
 from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.verbs import insert_all_missing
+from pynenc_mongo.storage.verbs import find_page, insert_all_missing
 
 _PAGE = 200
 
@@ -53,8 +53,7 @@ class MongoBlockingControl(BaseBlockingControl):
     def _edge_pages(self) -> Iterator[list[EdgeDoc]]:
         wanted: dict[str, Any] = {}
         while True:
-            found = self._collections.existing(EDGES).find(wanted, sort=list(OLDEST_FIRST), limit=_PAGE)
-            page = list(found)
+            page = find_page(self._collections.existing(EDGES), wanted, size=_PAGE, sort=list(OLDEST_FIRST))
             if page:
                 yield page
             if len(page) < _PAGE:

@@ -12,7 +12,7 @@ from pynenc.invocation.status import InvocationStatus
 from pynenc_mongo.orchestrator.documents import INVOCATIONS, NEWEST_FIRST, InvocationDoc, digests, one_of
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.verbs import Filter, insert_all_missing
+from pynenc_mongo.storage.verbs import Filter, find_page, insert_all_missing
 
 
 class Invocations:
@@ -47,9 +47,10 @@ class Invocations:
         """Return ids, newest registration first; equal instants keep one order."""
         if limit <= 0:  # MongoDB reads 0 as no limit
             return []
-        return list(
-            self._ids(_matching(task_id, statuses), sort=list(NEWEST_FIRST), skip=offset, limit=limit)
-        )
+        order = {"sort": list(NEWEST_FIRST), "skip": offset, "projection": ["_id"]}
+        invocations = self._collections.existing(INVOCATIONS)
+        found = find_page(invocations, _matching(task_id, statuses), size=limit, **order)
+        return [InvocationId(document["_id"]) for document in found]
 
     def count(self, task_id: TaskId | None, statuses: Iterable[InvocationStatus] | None) -> int:
         return self._collections.existing(INVOCATIONS).count_documents(_matching(task_id, statuses))

@@ -16,7 +16,15 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from pynenc_mongo.errors import MissingPartsError
 from pynenc_mongo.storage.collections import CollectionSpec
-from pynenc_mongo.storage.verbs import PAGE_SIZE, Document, Filter, Update, insert_missing, put_many
+from pynenc_mongo.storage.verbs import (
+    PAGE_SIZE,
+    Document,
+    Filter,
+    Update,
+    find_page,
+    insert_missing,
+    put_many,
+)
 
 _READS_OF_A_MOVING_VALUE = 5
 _FASTEST = 1  # zlib level: on 20 MiB of JSON three times faster than the default, and nearly as small
@@ -209,7 +217,7 @@ class Payloads:
         deleted: list[str] = []
         named = [f"{field}.generation", f"{field}.parts"]
         while True:
-            page = list(collection.find(wanted, named, limit=PAGE_SIZE, **options))
+            page = find_page(collection, wanted, size=PAGE_SIZE, projection=named, **options)
             keys = [document["_id"] for document in page]
             if keys:
                 collection.delete_many({"_id": {"$in": keys}})

@@ -82,6 +82,16 @@ def pop[Doc: Document](collection: Collection[Doc], wanted: Filter, **options: A
     return collection.find_one_and_delete(wanted, **options)
 
 
+def find_page[Doc: Document](
+    collection: Collection[Doc], wanted: Filter, *, size: int, **options: Any
+) -> list[Doc]:
+    """Return the first `size` documents that meet `wanted`, in one command.
+
+    Without `batch_size` a server sends 101 documents at first, and the rest of a page is a command more.
+    """
+    return list(collection.find(wanted, limit=size, batch_size=size, **options))
+
+
 def pages[Doc: Document](
     collection: Collection[Doc],
     wanted: Filter,
@@ -101,8 +111,8 @@ def pages[Doc: Document](
     """
     while True:
         keys = {"$gt": after} if until is None else {"$gt": after, "$lte": until}
-        found = collection.find({**wanted, "_id": keys}, projection=fields, sort=[("_id", 1)], limit=size)
-        page = list(found)
+        chosen = {**wanted, "_id": keys}
+        page = find_page(collection, chosen, size=size, projection=fields, sort=[("_id", 1)])
         if page:
             yield page
         if len(page) < size:

@@ -8,7 +8,7 @@ from pynenc.trigger.monitoring import EventMarkerPage, EventRecord
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.verbs import Filter
+from pynenc_mongo.storage.verbs import Filter, find_page
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import EVENTS, MARKER_FIELDS, EventDoc
 
@@ -137,7 +137,7 @@ class Events:
         if limit <= 0:  # which MongoDB would take for all
             return []
         events = self._collections.existing(EVENTS)
-        return list(events.find(chosen.wanted(), skip=offset, limit=limit, **options))
+        return find_page(events, chosen.wanted(), size=limit, skip=offset, **options)
 
     def _decoded(self, found: Iterable[EventDoc]) -> list[EventRecord]:
         read = self._payloads.read_each(self._collections.existing(EVENTS), found, "record")

@@ -9,7 +9,7 @@ from pynenc.trigger.monitoring import TriggerRunRecord
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.verbs import PAGE_SIZE, Filter
+from pynenc_mongo.storage.verbs import PAGE_SIZE, Filter, find_page
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import RUNS, TriggerRunDoc
 
@@ -98,7 +98,7 @@ class TriggerRuns:
         """Read runs in order of `when`: what others write meanwhile shifts no page and repeats no run."""
         while True:
             chosen: dict[str, Any] = {**wanted, "when": when}
-            page = list(self._collections.existing(RUNS).find(chosen, sort=[("when", 1)], limit=size))
+            page = find_page(self._collections.existing(RUNS), chosen, size=size, sort=[("when", 1)])
             yield page
             if len(page) < size:
                 return

@@ -22,11 +22,11 @@ def test_the_quick_benchmarks_write_their_figures(tmp_path: Path) -> None:
 
     measured = json.loads(figures.read_text())
     assert set(measured) == {"machine", *SECTIONS}
-    assert measured["commands"]["whole life"] == {"served": 21, "embedded": 21}
+    assert measured["commands"]["whole life"] == {"mongomock": 21, "embedded": 21}
     for section in ("components", "end_to_end", "growth"):
         for name, entry in measured[section].items():
-            assert set(entry["seconds"]) == {"sqlite", "served", "embedded"}, name
-            assert set(entry["ratios"]) == {"served", "embedded"}, name
+            assert set(entry["seconds"]) == {"sqlite", "mongomock", "embedded"}, name
+            assert set(entry["ratios"]) == {"mongomock", "embedded"}, name
     assert {"times.png", "growth.png"} <= {file.name for file in tmp_path.iterdir()}
     assert "| whole life" in done.stdout
 

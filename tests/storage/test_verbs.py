@@ -178,6 +178,13 @@ def test_pages_are_in_key_order_and_whole(commands: CommandLog, things: Things) 
     assert commands.names() == ["find"] * 3
 
 
+def test_a_page_is_one_command_however_large(commands: CommandLog, things: Things) -> None:
+    fill(things, *(f"{number:04}" for number in range(500)))
+    commands.clear()
+    assert [len(page) for page in pages(things, {}, size=400)] == [400, 100]
+    assert commands.names() == ["find"] * 2
+
+
 @pytest.mark.parametrize("count", [0, 4])
 def test_no_page_is_empty(things: Things, count: int) -> None:
     if count:

@@ -1,0 +1,44 @@
+"""docs/architecture.md names every module of both packages, and no other."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+
+# deeper than this a line goes on with what the one above it says
+_DEEPEST_ENTRY = 12
+
+
+def modules_named(package: str) -> set[str]:
+    """Return the paths of the modules that the section of a package names, each in its folder."""
+    section = PAGE.partition(f"\n## {package}")[2].partition("\n## ")[0]
+    named: set[str] = set()
+    folders: dict[int, str] = {}
+    folder = ""
+    for line in re.findall(r"^ {4,}\S.*", section, flags=re.MULTILINE):
+        depth = len(line) - len(line.lstrip())
+        if depth <= _DEEPEST_ENTRY:
+            folders = {at: above for at, above in folders.items() if at < depth}
+            folder = "".join(folders.values())
+            if (first := line.split()[0]).endswith("/"):
+                folders[depth] = first
+                folder += first
+        named |= {folder + module for module in re.findall(r"\w+\.py\b", line)}
+    return named
+
+
+def modules_of(package: str) -> set[str]:
+    """Return the paths of the modules of a package; a folder's own `__init__.py` goes without saying."""
+    home = ROOT / package
+    found = {path.relative_to(home).as_posix() for path in home.rglob("*.py")}
+    return {path for path in found if not path.endswith("/__init__.py")}
+
+
+@pytest.mark.parametrize("package", ["pynenc_mongo", "pytest_pynenc_mongo"])
+def test_the_architecture_page_names_every_module_and_no_other(package: str) -> None:
+    named, existing = modules_named(package), modules_of(package)
+    assert sorted(existing - named) == []
+    assert sorted(named - existing) == []
