@@ -12,17 +12,20 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import mongomock
-from bson import Int64, ObjectId, decode, encode
+from bson import Int64, ObjectId, Regex, decode, encode
 from bson.binary import Binary
 from mongomock import aggregate as mongomock_aggregate
-from mongomock import helpers
+from mongomock import filtering, helpers
 from mongomock.filtering import filter_applies, resolve_sort_key
 
+from pynenc_mongo.mongomock_server import type_names
 from pynenc_mongo.mongomock_server.messages import CODEC, DOCUMENT_LIMIT_BYTES
 from pynenc_mongo.mongomock_server.replies import (
     DOCUMENT_TOO_LARGE,
+    DOLLAR_PREFIXED_FIELD,
     DUPLICATE_KEY,
     IMMUTABLE_FIELD,
+    INDEX_KEY_SPECS_CONFLICT,
     INDEX_OPTIONS_CONFLICT,
     INVALID_ID_FIELD,
     CommandError,
@@ -50,6 +53,8 @@ NEEDED_OF_A_STORE: Final = ("_documents", "_ttl_indexes", "documents", "indexes"
 _PLAIN_KEYS: Final = (str, ObjectId, int, Int64, bytes, Binary)
 # all values of a field are of one of these, so that Python sorts them as MongoDB does
 _SORTED_ALIKE: Final = ({str}, {float}, {int}, {Int64}, {int, Int64})
+
+type_names.complete(filtering.TYPE_MAP)
 
 
 class Updated(NamedTuple):
@@ -116,13 +121,18 @@ def insert(collection: Any, document: Document) -> None:
     :raises CommandError: if its key or a unique value is taken, or it is too large
     """
     document = _with_key_first(document)
-    if isinstance(document["_id"], list):
-        raise CommandError(INVALID_ID_FIELD, "The '_id' value cannot be of type array")
+    _refuse_key(document["_id"])
+    _refuse_size(len(encode(document, codec_options=CODEC)))
+    store, key = collection._store, _key(document)
+    if key in store:
+        raise _duplicate(collection, document, None)
+    store[key] = document
     try:
-        collection.insert_one(document)
+        collection._ensure_uniques(document)
     except mongomock.DuplicateKeyError:
-        index = None if _key(document) in collection._store._documents else _index_taken(collection, document)
-        raise _duplicate(collection, document, index) from None
+        del store[key]
+        raise _duplicate(collection, document, _index_taken(collection, document)) from None
+    store.create()  # it stays when its last document goes
 
 
 def update(collection: Any, wanted: Filter, change: Any, *, multi: bool, upsert: bool) -> Updated:
@@ -156,6 +166,18 @@ def delete(collection: Any, wanted: Filter, *, multi: bool) -> int:
     return len(keys)
 
 
+def distinct(collection: Any, key: str, wanted: Filter) -> list[Any]:
+    """Return the values of a field, those in its arrays one by one, in the order in which they are found."""
+    values: dict[Any, Any] = {}
+    for document in collection._iter_documents(wanted):
+        for found in filtering.iter_key_candidates(key, document):
+            if found is filtering.NOTHING:
+                continue
+            for value in found if isinstance(found, list) else [found]:
+                values.setdefault(_identity(value), value)
+    return list(values.values())
+
+
 def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
     """Run mongomock's stages, a leading `$match` by key where it can."""
     wanted: Filter = {}
@@ -178,20 +200,41 @@ def matches(wanted: Filter, document: Mapping[str, Any]) -> bool:
 def indexes_of(collection: Any) -> list[Document]:
     """Return the indexes of a collection as a server lists them."""
     found: list[Document] = list(collection.list_indexes())
-    return [{"v": 2, "key": dict(each["key"]), "name": each["name"], **each} for each in found]
+    kept = _kept_options(collection)
+    return [
+        {"v": 2, "key": dict(each["key"]), "name": each["name"], **each, **kept.get(each["name"], {})}
+        for each in found
+    ]
 
 
 def create_index(collection: Any, index: Mapping[str, Any]) -> None:
     """Make an index as createIndexes describes it, unless there is one just like it."""
-    options = {name: value for name, value in index.items() if name not in ("key", "v", "background", "ns")}
+    options = {name: value for name, value in index.items() if name not in ("key", "v", "ns")}
     if dict(index["key"]) == {"_id": 1}:
         return
     for existing in indexes_of(collection):
-        if existing["key"] == index["key"] and existing["name"] != index.get("name", existing["name"]):
+        same_key, same_name = existing["key"] == index["key"], existing["name"] == index.get("name")
+        if same_key and not same_name:
             raise CommandError(
                 INDEX_OPTIONS_CONFLICT, f"Index already exists with a different name: {existing['name']}"
             )
-    collection.create_index(list(index["key"].items()), **options)
+        if same_name and not same_key:
+            raise CommandError(
+                INDEX_KEY_SPECS_CONFLICT,
+                f"An existing index has the same name as the requested index: {existing['name']}",
+            )
+    name = collection.create_index(list(index["key"].items()), **options)
+    known = collection._store.indexes[name].keys() | {"name", "unique", "sparse"}
+    kept = {option: value for option, value in options.items() if option not in known}
+    if "text" in index["key"].values():
+        kept.setdefault("weights", {field: 1 for field, kind in index["key"].items() if kind == "text"})
+    _kept_options(collection)[name] = kept
+
+
+def _kept_options(collection: Any) -> dict[str, Document]:
+    """Return, by the name of an index, what listIndexes says and mongomock does not keep."""
+    kept: dict[str, Document] = vars(collection._store).setdefault("kept_options", {})
+    return kept
 
 
 def rename(client: Any, database: str, name: str, new_name: str, *, drop_target: bool) -> None:
@@ -202,6 +245,13 @@ def rename(client: Any, database: str, name: str, new_name: str, *, drop_target:
 
 def _copy(document: Document) -> Document:
     return decode(encode(document, codec_options=CODEC), codec_options=CODEC)
+
+
+def _identity(value: Any) -> Any:
+    """Return what is equal for values that are equal in MongoDB: there true is not 1."""
+    if isinstance(value, dict | list | bool):
+        return encode({"": value}, codec_options=CODEC)
+    return value
 
 
 def _key(document: Document) -> Any:
@@ -221,6 +271,7 @@ def _change(collection: Any, document: Document, wanted: Filter, change: Any) ->
     try:
         if isinstance(change, list):
             collection._apply_update_pipeline(document, change, None)
+            _restore_key(document, key)
         else:
             # by its own key: a condition on `_id` would become the key of a replacement
             collection._apply_update_document(document, {**wanted, "_id": key}, change, False)
@@ -244,11 +295,34 @@ def _refuse_impossible(document: Document, key: Any, size: int) -> None:
             IMMUTABLE_FIELD,
             "Performing an update on the path '_id' would modify the immutable field '_id'",
         )
+    _refuse_size(size)
+
+
+def _refuse_size(size: int) -> None:
     if size > DOCUMENT_LIMIT_BYTES:
         raise CommandError(
             DOCUMENT_TOO_LARGE,
-            f"Resulting document after update is larger than {DOCUMENT_LIMIT_BYTES}: {size} bytes",
+            f"document is too large: size in bytes: {size}, max size: {DOCUMENT_LIMIT_BYTES}",
         )
+
+
+def _refuse_key(key: Any) -> None:
+    if isinstance(key, list | Regex):
+        kind = "array" if isinstance(key, list) else "regex"
+        raise CommandError(INVALID_ID_FIELD, f"The '_id' value cannot be of type {kind}")
+    if isinstance(key, dict) and (name := next(iter(key), "")).startswith("$"):
+        raise CommandError(
+            DOLLAR_PREFIXED_FIELD,
+            f"_id fields may not contain '$'-prefixed fields: {name} is not valid for storage.",
+        )
+
+
+def _restore_key(document: Document, key: Any) -> None:
+    """Give a document its key again, which a stage that makes a new document leaves out."""
+    if "_id" not in document:
+        rest = dict(document)
+        document.clear()
+        document.update(_id=key, **rest)
 
 
 def _upsert(collection: Any, wanted: Filter, change: Any) -> Document:
@@ -262,6 +336,7 @@ def _upsert(collection: Any, wanted: Filter, change: Any) -> Document:
     document, _ = collection._discard_operators(collection._expand_dots({"_id": key, **named}))
     if isinstance(change, list):
         collection._apply_update_pipeline(document, change, None)
+        _restore_key(document, key)
     else:
         collection._apply_update_document(document, {**wanted, "_id": key}, change, True)
     document = _with_key_first(document)

@@ -17,17 +17,21 @@ NAMESPACE_NOT_FOUND: Final = 26
 INDEX_NOT_FOUND: Final = 27
 CURSOR_NOT_FOUND: Final = 43
 NAMESPACE_EXISTS: Final = 48
+MAX_TIME_EXPIRED: Final = 50
 DOLLAR_PREFIXED_FIELD: Final = 52
 INVALID_ID_FIELD: Final = 53
 COMMAND_NOT_FOUND: Final = 59
 IMMUTABLE_FIELD: Final = 66
+CANNOT_CREATE_INDEX: Final = 67
 INVALID_OPTIONS: Final = 72
 INVALID_NAMESPACE: Final = 73
 INDEX_OPTIONS_CONFLICT: Final = 85
+INDEX_KEY_SPECS_CONFLICT: Final = 86
 NOT_IMPLEMENTED: Final = 238
 DOCUMENT_TOO_LARGE: Final = 10334
 DUPLICATE_KEY: Final = 11000
 UNKNOWN_STAGE: Final = 40324
+UNKNOWN_FIELD: Final = 40415
 
 _NAMES: Final[Mapping[int, str]] = {
     1: "InternalError",
@@ -53,6 +57,7 @@ _NAMES: Final[Mapping[int, str]] = {
     59: "CommandNotFound",
     64: "WriteConcernFailed",
     66: "ImmutableField",
+    67: "CannotCreateIndex",
     72: "InvalidOptions",
     73: "InvalidNamespace",
     79: "UnknownReplWriteConcern",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from pynenc_mongo.mongomock_server.commands import about, collections, reading, writing
+from pynenc_mongo.mongomock_server.commands.fields import refuse_unknown
 from pynenc_mongo.mongomock_server.commands.state import Command, Reply, State
 from pynenc_mongo.mongomock_server.replies import (
     BAD_VALUE,
@@ -31,6 +32,7 @@ COMMANDS: Final[Mapping[str, Callable[[State, Command], Reply]]] = {
     "buildinfo": about.build_info,
     "serverStatus": about.server_status,
     "connectionStatus": about.connection_status,
+    "usersInfo": about.users,
     "getCmdLineOpts": about.command_line,
     "getParameter": about.get_parameter,
     "getLog": about.log,
@@ -72,6 +74,7 @@ def run(state: State, command: Command) -> Reply:
     try:
         _refuse_what_a_standalone_refuses(command)
         handler = _handler_of(command)
+        refuse_unknown(next(iter(command)), command)
         with state.lock:
             return handler(state, command)
     except Exception as error:  # noqa: BLE001 - a bug of mongomock's must not end the connection

@@ -39,11 +39,11 @@ def find(state: State, command: Command) -> Reply:
             BAD_VALUE,
             f"tailable cursor requested on non capped collection: {namespace(command)}",
         )
-    check_hint(collection, command)
+    hinted = check_hint(collection, command)
     documents = lookup.find(
         collection,
         _filter_in(command, "filter"),
-        order_in(command),
+        order_in(command) or hinted,
         skip=count_in(command, "skip"),
         limit=count_in(command, "limit"),
         projection=command.get("projection"),
@@ -89,7 +89,7 @@ def distinct(state: State, command: Command) -> Reply:
         raise CommandError(
             TYPE_MISMATCH, "BSON field 'distinct.key' is the wrong type, expected type 'string'"
         )
-    reply = {"values": collection.distinct(key, _filter_in(command, "query")), "ok": 1.0}
+    reply = {"values": lookup.distinct(collection, key, _filter_in(command, "query")), "ok": 1.0}
     if len(encode(reply, codec_options=CODEC)) > DOCUMENT_LIMIT_BYTES:
         raise CommandError(_DISTINCT_TOO_BIG, "distinct too big, 16mb cap")
     return reply
@@ -124,7 +124,7 @@ def aggregate(state: State, command: Command) -> Reply:
     return state.cursors.first_batch(namespace(command), [] if writes else encoded(found), size)
 
 
-def explain(_: State, command: Command) -> Reply:
+def explain(state: State, command: Command) -> Reply:
     """Say how mongomock finds what a command asks for: by key, or by looking at every document."""
     explained = command["explain"]
     if not isinstance(explained, dict) or not explained:
@@ -132,6 +132,7 @@ def explain(_: State, command: Command) -> Reply:
     name = next(iter(explained))
     if name not in ("find", "count", "distinct", "aggregate", "findAndModify", "delete", "update"):
         raise CommandError(COMMAND_NOT_FOUND, f"Explain failed due to unknown command: {name}")
+    check_hint(state.named(command["$db"], str(explained[name])), explained)
     statements = explained.get("deletes") or explained.get("updates") or [explained]
     wanted = statements[0].get("filter") or statements[0].get("query") or statements[0].get("q") or {}
     return _plan({**explained, "$db": command["$db"]}, wanted)

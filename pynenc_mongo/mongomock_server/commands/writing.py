@@ -7,6 +7,7 @@ from bson import encode
 from bson.raw_bson import RawBSONDocument
 
 from pynenc_mongo.mongomock_server import lookup
+from pynenc_mongo.mongomock_server.commands.fields import refuse_unknown
 from pynenc_mongo.mongomock_server.commands.state import Command, Reply, State, check_hint, order_in, refuse
 from pynenc_mongo.mongomock_server.messages import CODEC
 from pynenc_mongo.mongomock_server.replies import (
@@ -32,6 +33,7 @@ def insert(state: State, command: Command) -> Reply:
 def update(state: State, command: Command) -> Reply:
     """See https://www.mongodb.com/docs/manual/reference/command/update/."""
     collection = state.collection(command)
+    refuse(command, "let")
     matched = modified = 0
     upserted: list[dict[str, Any]] = []
 
@@ -51,10 +53,12 @@ def update(state: State, command: Command) -> Reply:
 def delete(state: State, command: Command) -> Reply:
     """See https://www.mongodb.com/docs/manual/reference/command/delete/."""
     collection = state.collection(command)
+    refuse(command, "let")
     deleted = 0
 
     def run(_: int, statement: Command) -> None:
         nonlocal deleted
+        refuse_unknown("delete.deletes", statement)
         refuse(statement, "collation")
         check_hint(collection, statement)
         if statement.get("limit") not in (0, 1):
@@ -114,6 +118,7 @@ def _modified(collection: Any, command: Command, before: Any, fields: Any) -> Re
 
 
 def _update(collection: Any, statement: Command) -> lookup.Updated:
+    refuse_unknown("update.updates", statement)
     refuse(statement, "collation", "arrayFilters", "c")
     check_hint(collection, statement)
     change, multi = statement.get("u"), bool(statement.get("multi"))
