@@ -97,13 +97,30 @@ class FailPoints:
         if (self._armed is None and self._timing_out is None) or next(iter(command)) in _NEVER:
             return None
         with self._lock:
-            if self._timing_out and "maxTimeMS" in command and self._timing_out.strikes_next():
-                self._entered += 1
-                return Failure(error=CommandError(MAX_TIME_EXPIRED, "operation exceeded time limit"))
+            if "maxTimeMS" in command and self._times_out():
+                return Failure(error=_time_out())
             if self._armed is None or not self._armed.strikes(command, app_name):
                 return None
             self._entered += 1
             return _failure(self._armed.data)
+
+    def refuse_late(self) -> None:
+        """Fail for want of time if the fail point says so.
+
+        :raises CommandError: MaxTimeMSExpired
+        """
+        with self._lock:
+            if self._times_out():
+                raise _time_out()
+
+    def _times_out(self) -> bool:
+        strikes = self._timing_out is not None and self._timing_out.strikes_next()
+        self._entered += strikes
+        return strikes
+
+
+def _time_out() -> CommandError:
+    return CommandError(MAX_TIME_EXPIRED, "operation exceeded time limit")
 
 
 def _parse(mode: Any, data: Any) -> _Armed | None:

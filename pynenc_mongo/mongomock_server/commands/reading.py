@@ -40,17 +40,26 @@ def find(state: State, command: Command) -> Reply:
             f"tailable cursor requested on non capped collection: {namespace(command)}",
         )
     hinted = check_hint(collection, command)
-    documents = lookup.find(
-        collection,
-        _filter_in(command, "filter"),
-        order_in(command) or hinted,
-        skip=count_in(command, "skip"),
-        limit=count_in(command, "limit"),
-        projection=command.get("projection"),
+    limit = count_in(command, "limit")
+    documents = encoded(
+        lookup.find(
+            collection,
+            _filter_in(command, "filter"),
+            order_in(command) or hinted,
+            skip=count_in(command, "skip"),
+            limit=limit,
+            projection=command.get("projection"),
+        )
     )
     size = count_in(command, "batchSize") if "batchSize" in command else None
-    single = bool(command.get("singleBatch"))
-    return state.cursors.first_batch(namespace(command), encoded(documents), size, single=single)
+    return state.cursors.first_batch(
+        namespace(command),
+        documents,
+        size,
+        single=bool(command.get("singleBatch")),
+        looks_on=len(documents) != limit,
+        has_time_limit=bool(command.get("maxTimeMS")),
+    )
 
 
 def get_more(state: State, command: Command) -> Reply:
@@ -60,6 +69,8 @@ def get_more(state: State, command: Command) -> Reply:
         raise CommandError(
             TYPE_MISMATCH, "getMore takes the number of a cursor and the name of its collection"
         )
+    if state.cursors.has_time_limit(number):
+        state.fail_points.refuse_late()
     name = f"{command['$db']}.{collection}"
     return state.cursors.next_batch(number, name, count_in(command, "batchSize") or None)
 

@@ -58,7 +58,6 @@ def delete(state: State, command: Command) -> Reply:
 
     def run(_: int, statement: Command) -> None:
         nonlocal deleted
-        refuse_unknown("delete.deletes", statement)
         refuse(statement, "collation")
         check_hint(collection, statement)
         if statement.get("limit") not in (0, 1):
@@ -118,7 +117,6 @@ def _modified(collection: Any, command: Command, before: Any, fields: Any) -> Re
 
 
 def _update(collection: Any, statement: Command) -> lookup.Updated:
-    refuse_unknown("update.updates", statement)
     refuse(statement, "collation", "arrayFilters", "c")
     check_hint(collection, statement)
     change, multi = statement.get("u"), bool(statement.get("multi"))
@@ -166,6 +164,8 @@ def _statements(command: Command, name: str) -> Sequence[dict[str, Any]]:
             INVALID_LENGTH,
             f"Write batch sizes must be between 1 and {MOST_STATEMENTS}. Got {len(statements)} operations.",
         )
+    for statement in statements:
+        refuse_unknown(f"{next(iter(command))}.{name}", statement)
     return statements
 
 
