@@ -18,7 +18,7 @@ from mongomock import aggregate as mongomock_aggregate
 from mongomock import filtering, helpers
 from mongomock.filtering import filter_applies, resolve_sort_key
 
-from pynenc_mongo.mongomock_server import type_names
+from pynenc_mongo.mongomock_server import changes, projections, type_names
 from pynenc_mongo.mongomock_server.messages import CODEC, DOCUMENT_LIMIT_BYTES
 from pynenc_mongo.mongomock_server.replies import (
     DOCUMENT_TOO_LARGE,
@@ -108,11 +108,14 @@ def projected(
     """Return of stored documents what a projection leaves; encode it before the next command."""
     if not projection:
         return documents
-    wanted = {field for field, value in projection.items() if value in (1, True)}
-    if len(wanted) == len(projection) and not any("." in field for field in wanted):
+    fields = projections.flat(projection)
+    wanted = {field for field, value in fields.items() if value is True}
+    if len(wanted) == len(fields) and not any("." in field for field in wanted):
         wanted.add("_id")
         return ({name: value for name, value in document.items() if name in wanted} for document in documents)
-    return (collection._copy_only_fields(document, dict(projection), dict) for document in documents)
+    if projections.only_slices(fields) and not any("." in field for field in fields):
+        return ({**each, **collection._copy_only_fields(each, dict(fields), dict)} for each in documents)
+    return (collection._copy_only_fields(document, dict(fields), dict) for document in documents)
 
 
 def insert(collection: Any, document: Document) -> None:
@@ -273,6 +276,7 @@ def _change(collection: Any, document: Document, wanted: Filter, change: Any) ->
             collection._apply_update_pipeline(document, change, None)
             _restore_key(document, key)
         else:
+            changes.refuse_unreachable(document, change)
             # by its own key: a condition on `_id` would become the key of a replacement
             collection._apply_update_document(document, {**wanted, "_id": key}, change, False)
         after = encode(document, codec_options=CODEC)

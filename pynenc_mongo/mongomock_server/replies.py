@@ -15,6 +15,8 @@ AUTHENTICATION_FAILED: Final = 18
 ILLEGAL_OPERATION: Final = 20
 NAMESPACE_NOT_FOUND: Final = 26
 INDEX_NOT_FOUND: Final = 27
+PATH_NOT_VIABLE: Final = 28
+CONFLICTING_OPERATORS: Final = 40
 CURSOR_NOT_FOUND: Final = 43
 NAMESPACE_EXISTS: Final = 48
 MAX_TIME_EXPIRED: Final = 50
@@ -49,6 +51,8 @@ _NAMES: Final[Mapping[int, str]] = {
     24: "LockTimeout",
     26: "NamespaceNotFound",
     27: "IndexNotFound",
+    28: "PathNotViable",
+    40: "ConflictingUpdateOperators",
     43: "CursorNotFound",
     48: "NamespaceExists",
     50: "MaxTimeMSExpired",
@@ -155,6 +159,7 @@ def _code_of(error: Any, message: str) -> int:
     if error.code:
         return int(error.code)
     known = {
+        "unknown operator: $mod": NOT_IMPLEMENTED,
         "Unrecognized pipeline stage name": UNKNOWN_STAGE,
         "already exists with different options": INDEX_OPTIONS_CONFLICT,
         "index not found": INDEX_NOT_FOUND,

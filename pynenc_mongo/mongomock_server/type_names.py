@@ -1,4 +1,4 @@
-"""The types that `$type` names: mongomock knows half of them, and takes small 64-bit integers for 32-bit ones."""
+"""The types that `$type` names: mongomock knows half of them, and mistakes small 64-bit integers."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final

@@ -63,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print_table(outcomes)
     if chosen.url:
         return 0  # the reasons are those of mongomock
-    return int(any([_print_judged(file, outcome) for file, outcome in outcomes.items()]))
+    judged = [_print_judged(file, outcome) for file, outcome in outcomes.items()]
+    return int(any(judged))
 
 
 def fetched(version: str) -> Path:

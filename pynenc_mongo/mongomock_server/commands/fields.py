@@ -7,9 +7,18 @@ from pynenc_mongo.mongomock_server.replies import UNKNOWN_FIELD, CommandError
 
 # what drivers may send with every command
 _COMMON: Final = frozenset(
-    "$audit $clusterTime $db $readPreference apiDeprecationErrors apiStrict apiVersion autocommit comment "
-    "databaseVersion lsid maxTimeMS maxTimeMSOpOnly readConcern startTransaction stmtId stmtIds txnNumber "
-    "writeConcern".split()
+    (
+        *("$db", "$audit", "$clusterTime", "$readPreference", "readConcern", "writeConcern", "comment"),
+        *(
+            "apiDeprecationErrors",
+            "apiStrict",
+            "apiVersion",
+            "databaseVersion",
+            "maxTimeMS",
+            "maxTimeMSOpOnly",
+        ),
+        *("lsid", "txnNumber", "autocommit", "startTransaction", "stmtId", "stmtIds"),
+    )
 )
 
 # by command, and by `command.field` for the statements in one: those of MongoDB 5.0, see

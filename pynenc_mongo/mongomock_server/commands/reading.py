@@ -28,6 +28,7 @@ from pynenc_mongo.mongomock_server.replies import (
 )
 
 _DISTINCT_TOO_BIG = 17217
+_LIMIT_NOT_POSITIVE = 15958
 
 
 def find(state: State, command: Command) -> Reply:
@@ -115,6 +116,10 @@ def aggregate(state: State, command: Command) -> Reply:
     ):
         raise CommandError(
             TYPE_MISMATCH, "'pipeline' must be an array of objects, each with one field: a stage"
+        )
+    if any(isinstance(limit := each.get("$limit", 1), int | float) and limit <= 0 for each in pipeline):
+        raise CommandError(
+            _LIMIT_NOT_POSITIVE, "invalid argument to $limit stage: the limit must be positive"
         )
     if command.get("explain"):
         return _plan(command, {})

@@ -7,6 +7,7 @@ from bson import encode
 from bson.raw_bson import RawBSONDocument
 
 from pynenc_mongo.mongomock_server import lookup
+from pynenc_mongo.mongomock_server.changes import check_change, has_operators
 from pynenc_mongo.mongomock_server.commands.fields import refuse_unknown
 from pynenc_mongo.mongomock_server.commands.state import Command, Reply, State, check_hint, order_in, refuse
 from pynenc_mongo.mongomock_server.messages import CODEC
@@ -103,7 +104,7 @@ def find_and_modify(state: State, command: Command) -> Reply:
 def _modified(collection: Any, command: Command, before: Any, fields: Any) -> Reply:
     """Update what findAndModify found, or insert what it did not find."""
     wanted, change = command.get("query") or {}, command["update"]
-    _check_change(change)
+    check_change(change)
     if before is not None:
         old = _shown(collection, before, fields)
         done = lookup.update(collection, {**wanted, "_id": before["_id"]}, change, multi=False, upsert=False)
@@ -120,33 +121,12 @@ def _update(collection: Any, statement: Command) -> lookup.Updated:
     refuse(statement, "collation", "arrayFilters", "c")
     check_hint(collection, statement)
     change, multi = statement.get("u"), bool(statement.get("multi"))
-    _check_change(change)
-    if multi and isinstance(change, dict) and not _has_operators(change):
+    check_change(change)
+    if multi and isinstance(change, dict) and not has_operators(change):
         raise CommandError(FAILED_TO_PARSE, "multi update is not supported for replacement-style update")
     return lookup.update(
         collection, statement["q"], change, multi=multi, upsert=bool(statement.get("upsert"))
     )
-
-
-def _check_change(change: Any) -> None:
-    if not isinstance(change, dict | list):
-        raise CommandError(FAILED_TO_PARSE, "Update argument must be either an object or an array")
-    if isinstance(change, dict) and _has_operators(change):
-        wrong = [name for name in change if not name.startswith("$")]
-        if wrong:
-            raise CommandError(
-                FAILED_TO_PARSE, f"Unknown modifier: {wrong[0]}. Expected a valid update modifier"
-            )
-        bare = [name for name, value in change.items() if not isinstance(value, dict)]
-        if bare:
-            raise CommandError(
-                FAILED_TO_PARSE,
-                f"Modifiers operate on fields but we found type {type(change[bare[0]]).__name__} instead",
-            )
-
-
-def _has_operators(change: Command) -> bool:
-    return next(iter(change), "").startswith("$")
 
 
 def _shown(collection: Any, document: Any, fields: Any) -> Any:
