@@ -156,7 +156,7 @@ def _print_table(outcomes: Mapping[str, Outcome]) -> None:
 
 
 def _print_judged(file: str, outcome: Outcome) -> bool:
-    """Print each failure with its reason; return whether one has none, or a listed test passes."""
+    """Print each failure with its reason; return whether one has none, or a reason has none to explain."""
     reasons = REASONS.get(file, {})
     print(f"\n{file}")
     unexpected = False
@@ -168,6 +168,10 @@ def _print_judged(file: str, outcome: Outcome) -> bool:
         if _reason(reasons, test) is not None:
             unexpected = True
             print(f"  {test}: PASSES, and known.py says why it cannot")
+    for pattern in reasons:
+        if not any(fnmatchcase(failure.test, pattern) for failure in outcome.failures):
+            unexpected = True
+            print(f"  {pattern}: names no failing test any more")
     return unexpected
 
 
