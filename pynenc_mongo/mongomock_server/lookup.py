@@ -8,26 +8,30 @@ installed one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import mongomock
-from bson import Int64, ObjectId, Regex, decode, encode
-from bson.binary import Binary
+from bson import ObjectId, decode, encode
 from mongomock import aggregate as mongomock_aggregate
 from mongomock import filtering, helpers
-from mongomock.filtering import filter_applies, resolve_sort_key
+from mongomock.filtering import filter_applies
 
 from pynenc_mongo.mongomock_server import changes, projections, type_names
-from pynenc_mongo.mongomock_server.messages import CODEC, DOCUMENT_LIMIT_BYTES
+from pynenc_mongo.mongomock_server.documents import (
+    identity,
+    refuse_key,
+    refuse_size,
+    restore_key,
+    with_key_first,
+)
+from pynenc_mongo.mongomock_server.filters import equal, is_plain, meets, named_keys
+from pynenc_mongo.mongomock_server.messages import CODEC
+from pynenc_mongo.mongomock_server.ordering import in_order
 from pynenc_mongo.mongomock_server.replies import (
-    DOCUMENT_TOO_LARGE,
-    DOLLAR_PREFIXED_FIELD,
     DUPLICATE_KEY,
     IMMUTABLE_FIELD,
     INDEX_KEY_SPECS_CONFLICT,
     INDEX_OPTIONS_CONFLICT,
-    INVALID_ID_FIELD,
     CommandError,
 )
 
@@ -49,10 +53,6 @@ NEEDED: Final[Mapping[type, tuple[str, ...]]] = {
 }
 NEEDED_OF_A_STORE: Final = ("_documents", "_ttl_indexes", "documents", "indexes", "is_created")
 
-# keys that are equal in MongoDB just when they are equal in Python
-_PLAIN_KEYS: Final = (str, ObjectId, int, Int64, bytes, Binary)
-# all values of a field are of one of these, so that Python sorts them as MongoDB does
-_SORTED_ALIKE: Final = ({str}, {float}, {int}, {Int64}, {int, Int64})
 
 type_names.complete(filtering.TYPE_MAP)
 
@@ -93,11 +93,7 @@ def find(
     projection: Mapping[str, Any] | None = None,
 ) -> Iterable[Document]:
     """Return stored documents, not copies: encode them before the next command."""
-    found = list(collection._iter_documents(wanted))
-    if sort and (skip, limit) == (0, 1):
-        found = _first(found, sort)
-    for field, direction in reversed(sort):
-        found = _sorted(found, field, direction)
+    found = in_order(list(collection._iter_documents(wanted)), sort, only_first=(skip, limit) == (0, 1))
     found = found[skip : skip + limit if limit else None]
     return projected(collection, found, projection)
 
@@ -123,9 +119,9 @@ def insert(collection: Any, document: Document) -> None:
 
     :raises CommandError: if its key or a unique value is taken, or it is too large
     """
-    document = _with_key_first(document)
-    _refuse_key(document["_id"])
-    _refuse_size(len(encode(document, codec_options=CODEC)))
+    document = with_key_first(document)
+    refuse_key(document["_id"])
+    refuse_size(len(encode(document, codec_options=CODEC)))
     store, key = collection._store, _key(document)
     if key in store:
         raise _duplicate(collection, document, None)
@@ -177,7 +173,7 @@ def distinct(collection: Any, key: str, wanted: Filter) -> list[Any]:
             if found is filtering.NOTHING:
                 continue
             for value in found if isinstance(found, list) else [found]:
-                values.setdefault(_identity(value), value)
+                values.setdefault(identity(value), value)
     return list(values.values())
 
 
@@ -250,21 +246,8 @@ def _copy(document: Document) -> Document:
     return decode(encode(document, codec_options=CODEC), codec_options=CODEC)
 
 
-def _identity(value: Any) -> Any:
-    """Return what is equal for values that are equal in MongoDB: there true is not 1."""
-    if isinstance(value, dict | list | bool):
-        return encode({"": value}, codec_options=CODEC)
-    return value
-
-
 def _key(document: Document) -> Any:
     return helpers.hashdict(document["_id"]) if isinstance(document["_id"], dict) else document["_id"]
-
-
-def _with_key_first(document: Document) -> Document:
-    if next(iter(document), None) == "_id":
-        return document
-    return {"_id": ObjectId(), **document} if "_id" not in document else {"_id": document["_id"], **document}
 
 
 def _change(collection: Any, document: Document, wanted: Filter, change: Any) -> bool:
@@ -274,7 +257,7 @@ def _change(collection: Any, document: Document, wanted: Filter, change: Any) ->
     try:
         if isinstance(change, list):
             collection._apply_update_pipeline(document, change, None)
-            _restore_key(document, key)
+            restore_key(document, key)
         else:
             changes.refuse_unreachable(document, change)
             # by its own key: a condition on `_id` would become the key of a replacement
@@ -299,34 +282,7 @@ def _refuse_impossible(document: Document, key: Any, size: int) -> None:
             IMMUTABLE_FIELD,
             "Performing an update on the path '_id' would modify the immutable field '_id'",
         )
-    _refuse_size(size)
-
-
-def _refuse_size(size: int) -> None:
-    if size > DOCUMENT_LIMIT_BYTES:
-        raise CommandError(
-            DOCUMENT_TOO_LARGE,
-            f"document is too large: size in bytes: {size}, max size: {DOCUMENT_LIMIT_BYTES}",
-        )
-
-
-def _refuse_key(key: Any) -> None:
-    if isinstance(key, list | Regex):
-        kind = "array" if isinstance(key, list) else "regex"
-        raise CommandError(INVALID_ID_FIELD, f"The '_id' value cannot be of type {kind}")
-    if isinstance(key, dict) and (name := next(iter(key), "")).startswith("$"):
-        raise CommandError(
-            DOLLAR_PREFIXED_FIELD,
-            f"_id fields may not contain '$'-prefixed fields: {name} is not valid for storage.",
-        )
-
-
-def _restore_key(document: Document, key: Any) -> None:
-    """Give a document its key again, which a stage that makes a new document leaves out."""
-    if "_id" not in document:
-        rest = dict(document)
-        document.clear()
-        document.update(_id=key, **rest)
+    refuse_size(size)
 
 
 def _upsert(collection: Any, wanted: Filter, change: Any) -> Document:
@@ -340,10 +296,10 @@ def _upsert(collection: Any, wanted: Filter, change: Any) -> Document:
     document, _ = collection._discard_operators(collection._expand_dots({"_id": key, **named}))
     if isinstance(change, list):
         collection._apply_update_pipeline(document, change, None)
-        _restore_key(document, key)
+        restore_key(document, key)
     else:
         collection._apply_update_document(document, {**wanted, "_id": key}, change, True)
-    document = _with_key_first(document)
+    document = with_key_first(document)
     insert(collection, document)
     return document
 
@@ -388,69 +344,10 @@ def _find_by_key(collection: Any) -> None:
         store = collection._store
         if store._ttl_indexes:
             store._remove_expired_documents()
-        keys = _named_keys(wanted)
+        keys = named_keys(wanted)
         if keys is None:
-            return _equal(store._documents.values(), wanted) if _is_plain(wanted) else iter(scan(wanted))
+            return equal(store._documents.values(), wanted) if is_plain(wanted) else iter(scan(wanted))
         found = (store._documents.get(key) for key in keys)
-        return (each for each in list(found) if each is not None and _meets(wanted, each))
+        return (each for each in list(found) if each is not None and meets(wanted, each))
 
     collection._iter_documents = iter_documents
-
-
-def _meets(wanted: Filter, document: Document) -> bool:
-    return len(wanted) == 1 or filter_applies(wanted, document)
-
-
-def _named_keys(wanted: Any) -> Sequence[Any] | None:
-    """Return the only keys that can meet a filter, or None where it does not name them."""
-    condition = wanted.get("_id", None) if isinstance(wanted, Mapping) else None
-    if type(condition) in _PLAIN_KEYS:
-        return [condition]
-    if isinstance(condition, Mapping) and condition.keys() == {"$in"}:
-        keys = condition["$in"]
-        if isinstance(keys, list) and all(type(key) in _PLAIN_KEYS for key in keys):
-            return list(dict.fromkeys(keys))
-    return None
-
-
-def _is_plain(wanted: Filter) -> bool:
-    """Whether a filter only asks fields of the document itself to equal a text."""
-    return bool(wanted) and all(
-        type(value) is str and not field.startswith("$") and "." not in field
-        for field, value in wanted.items()
-    )
-
-
-def _equal(documents: Iterable[Document], wanted: Filter) -> Iterator[Document]:
-    """Return what meets a plain filter; mongomock judges documents that hold something else than texts."""
-    pairs = tuple(wanted.items())
-    for document in list(documents):
-        found = [document.get(field) for field, _ in pairs]
-        if all(type(value) is str for value in found):
-            if all(value == text for value, (_, text) in zip(found, pairs, strict=True)):
-                yield document
-        elif filter_applies(wanted, document):
-            yield document
-
-
-def _sorted(documents: list[Document], field: str, direction: int) -> list[Document]:
-    if field == "$natural":
-        return documents[::-1] if direction < 0 else documents
-    if _sorts_alike(documents, field):
-        return sorted(documents, key=itemgetter(field), reverse=direction < 0)
-    return sorted(documents, key=lambda each: resolve_sort_key(field, each), reverse=direction < 0)
-
-
-def _first(documents: list[Document], sort: Sequence[tuple[str, int]]) -> list[Document]:
-    """Return those of which one is the first in an order, with less work than sorting all."""
-    for field, direction in sort:
-        if len(documents) == 1 or not _sorts_alike(documents, field):
-            return documents
-        values = [document[field] for document in documents]
-        best = min(values) if direction > 0 else max(values)
-        documents = [document for document, value in zip(documents, values, strict=True) if value == best]
-    return documents
-
-
-def _sorts_alike(documents: list[Document], field: str) -> bool:
-    return {type(document.get(field)) for document in documents} in _SORTED_ALIKE
