@@ -1,5 +1,6 @@
 """What MongoDB asks of a document that is stored; pure."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from bson import ObjectId, Regex, encode
@@ -46,6 +47,19 @@ def restore_key(document: Document, key: Any) -> None:
         rest = dict(document)
         document.clear()
         document.update(_id=key, **rest)
+
+
+def values_at(value: Any, path: str) -> Iterator[Any]:
+    """Return what stands at a path, of arrays on the way and at its end each element."""
+    if isinstance(value, list):
+        for each in value:
+            yield from values_at(each, path)
+    elif not path:
+        yield value
+    elif isinstance(value, dict):
+        name, _, rest = path.partition(".")
+        if name in value:
+            yield from values_at(value[name], rest)
 
 
 def identity(value: Any) -> Any:

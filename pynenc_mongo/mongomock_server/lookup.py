@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import mongomock
-from bson import ObjectId, decode, encode
+from bson import ObjectId, encode
 from mongomock import aggregate as mongomock_aggregate
 from mongomock import filtering, helpers
 from mongomock.filtering import filter_applies
@@ -22,10 +22,11 @@ from pynenc_mongo.mongomock_server.documents import (
     refuse_key,
     refuse_size,
     restore_key,
+    values_at,
     with_key_first,
 )
 from pynenc_mongo.mongomock_server.filters import equal, is_plain, meets, named_keys
-from pynenc_mongo.mongomock_server.messages import CODEC
+from pynenc_mongo.mongomock_server.messages import CODEC, decoded
 from pynenc_mongo.mongomock_server.ordering import in_order
 from pynenc_mongo.mongomock_server.replies import (
     DUPLICATE_KEY,
@@ -177,6 +178,13 @@ def distinct(collection: Any, key: str, wanted: Filter) -> list[Any]:
     return list(values.values())
 
 
+def join(found: Iterable[Document], local: str, foreign: Any, field: str) -> Iterator[list[Document]]:
+    """Return for each document copies of those whose field equals, or holds, what it has locally."""
+    for document in found:
+        values = list(values_at(document, local)) or [None]
+        yield [_copy(each) for each in foreign._iter_documents({field: {"$in": values}})]
+
+
 def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
     """Run mongomock's stages, a leading `$match` by key where it can."""
     wanted: Filter = {}
@@ -243,7 +251,7 @@ def rename(client: Any, database: str, name: str, new_name: str, *, drop_target:
 
 
 def _copy(document: Document) -> Document:
-    return decode(encode(document, codec_options=CODEC), codec_options=CODEC)
+    return decoded(encode(document, codec_options=CODEC))
 
 
 def _key(document: Document) -> Any:
@@ -269,7 +277,7 @@ def _change(collection: Any, document: Document, wanted: Filter, change: Any) ->
     except BaseException as error:
         changed = dict(document)
         document.clear()
-        document.update(decode(before, codec_options=CODEC))
+        document.update(decoded(before))
         if isinstance(error, mongomock.DuplicateKeyError):
             raise _duplicate(collection, changed, _index_taken(collection, changed)) from None
         raise

@@ -13,6 +13,7 @@ from bson import CodecOptions, decode, encode
 from bson.binary import UuidRepresentation
 from bson.codec_options import DatetimeConversion
 
+from pynenc_mongo.mongomock_server import references
 from pynenc_mongo.mongomock_server.replies import DOCUMENT_TOO_LARGE, CommandError
 
 HEADER_BYTES: Final = 16
@@ -86,6 +87,12 @@ def parse(header: bytes, body: bytes) -> Request:
     raise MalformedMessageError(f"operation {operation}")
 
 
+def decoded(data: bytes) -> dict[str, Any]:
+    """Return a document as it is stored, with documents for references."""
+    document: dict[str, Any] = decode(data, codec_options=CODEC)
+    return references.as_documents(document) if references.SIGN in data else document
+
+
 def reply_to(request: Request, document: Mapping[str, Any], *, more_to_come: bool = False) -> bytes:
     """Return the message that answers `request`, and says whether another answer follows."""
     data = encode(document, codec_options=CODEC)
@@ -122,10 +129,13 @@ def _parse_message(number: int, body: bytes) -> Request:
         place += size
     if not command:
         raise MalformedMessageError("a message without a command")
+    command.update(sequences)
+    if references.SIGN in body:
+        command = references.in_command(command)
     refused = None if largest <= DOCUMENT_LIMIT_BYTES + _ROOM_FOR_COMMAND_BYTES else _too_large(largest)
     return Request(
         number,
-        {**command, **sequences},
+        command,
         wants_reply=not flags & _MORE_TO_COME,
         takes_several=bool(flags & _EXHAUST_ALLOWED),
         refused=refused,

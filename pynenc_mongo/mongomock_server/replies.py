@@ -34,6 +34,7 @@ DOCUMENT_TOO_LARGE: Final = 10334
 DUPLICATE_KEY: Final = 11000
 UNKNOWN_STAGE: Final = 40324
 UNKNOWN_FIELD: Final = 40415
+NO_CHANGE_STREAMS: Final = 40573
 
 _NAMES: Final[Mapping[int, str]] = {
     1: "InternalError",

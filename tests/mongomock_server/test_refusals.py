@@ -81,6 +81,19 @@ def test_a_partial_index_with_a_filter_that_it_cannot_have(shop: Any, expression
     assert list(shop.orders.index_information()) == ["_id_"]
 
 
+@pytest.mark.parametrize("name", ["mapReduce", "collMod", "profile"])
+def test_a_command_that_is_missing(shop: Any, name: str) -> None:
+    with pytest.raises(OperationFailure, match=f"mongomock has no {name}") as refused:
+        shop.command(name, "orders")
+    assert refused.value.code == NOT_IMPLEMENTED
+
+
+def test_change_streams_are_for_replica_sets(shop: Any) -> None:
+    with pytest.raises(OperationFailure, match="only supported on replica sets") as refused:
+        shop.orders.watch()
+    assert refused.value.code == 40573
+
+
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_pipeline_that_limits_to_nothing(shop: Any, limit: int) -> None:
     with pytest.raises(OperationFailure) as refused:

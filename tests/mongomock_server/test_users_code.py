@@ -115,6 +115,13 @@ def test_aggregate(db: Shop) -> None:
     ]
 
 
+def test_lookup(db: Shop) -> None:
+    db.bills.insert_many([{"_id": 1, "order": 3}, {"_id": 2, "order": [4, 9]}, {"_id": 3, "order": 9}])
+    join = {"from": "orders", "localField": "order", "foreignField": "_id", "as": "orders"}
+    bills = db.bills.aggregate([{"$match": {}}, {"$lookup": join}, {"$sort": {"_id": 1}}])
+    assert [[order["n"] for order in bill["orders"]] for bill in bills] == [[3], [4], []]
+
+
 def test_gridfs(db: Shop) -> None:
     files = gridfs.GridFS(db)
     content = bytes(range(256)) * 4096  # of five chunks

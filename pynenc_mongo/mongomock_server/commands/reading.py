@@ -1,6 +1,6 @@
-"""Commands that read: find, aggregate, count, distinct, and the cursors that the first two open."""
+"""Commands that read: find, count, distinct, explain, and what follows on an open cursor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from bson import encode
@@ -22,13 +22,11 @@ from pynenc_mongo.mongomock_server.replies import (
     BAD_VALUE,
     COMMAND_NOT_FOUND,
     FAILED_TO_PARSE,
-    INVALID_NAMESPACE,
     TYPE_MISMATCH,
     CommandError,
 )
 
 _DISTINCT_TOO_BIG = 17217
-_LIMIT_NOT_POSITIVE = 15958
 
 
 def find(state: State, command: Command) -> Reply:
@@ -107,39 +105,6 @@ def distinct(state: State, command: Command) -> Reply:
     return reply
 
 
-def aggregate(state: State, command: Command) -> Reply:
-    """See https://www.mongodb.com/docs/manual/reference/command/aggregate/."""
-    refuse(command, "collation", "let")
-    pipeline = command.get("pipeline")
-    if not isinstance(pipeline, list) or not all(
-        isinstance(each, dict) and len(each) == 1 for each in pipeline
-    ):
-        raise CommandError(
-            TYPE_MISMATCH, "'pipeline' must be an array of objects, each with one field: a stage"
-        )
-    if any(isinstance(limit := each.get("$limit", 1), int | float) and limit <= 0 for each in pipeline):
-        raise CommandError(
-            _LIMIT_NOT_POSITIVE, "invalid argument to $limit stage: the limit must be positive"
-        )
-    if command.get("explain"):
-        return _plan(command, {})
-    if not isinstance(command.get("cursor"), dict):
-        raise CommandError(
-            FAILED_TO_PARSE, "The 'cursor' option is required, except for aggregate with the explain argument"
-        )
-    if not isinstance(command["aggregate"], str):
-        stage = next(iter(pipeline[0])) if pipeline else "nothing"
-        raise CommandError(
-            INVALID_NAMESPACE, f"{{aggregate: 1}} is not valid for {stage!r} on mongomock; a collection is"
-        )
-    collection = state.collection(command)
-    check_hint(collection, command)
-    found = _aggregated(state, collection, pipeline)
-    writes = bool(pipeline) and pipeline[-1].keys() <= {"$out", "$merge"}
-    size = command["cursor"].get("batchSize")
-    return state.cursors.first_batch(namespace(command), [] if writes else encoded(found), size)
-
-
 def explain(state: State, command: Command) -> Reply:
     """Say how mongomock finds what a command asks for: by key, or by looking at every document."""
     explained = command["explain"]
@@ -151,31 +116,11 @@ def explain(state: State, command: Command) -> Reply:
     check_hint(state.named(command["$db"], str(explained[name])), explained)
     statements = explained.get("deletes") or explained.get("updates") or [explained]
     wanted = statements[0].get("filter") or statements[0].get("query") or statements[0].get("q") or {}
-    return _plan({**explained, "$db": command["$db"]}, wanted)
+    return plan({**explained, "$db": command["$db"]}, wanted)
 
 
-def _aggregated(state: State, collection: Any, pipeline: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Run a pipeline; `$unionWith`, which mongomock has not, is made here."""
-    places = [place for place, stage in enumerate(pipeline) if "$unionWith" in stage]
-    if not places:
-        return lookup.aggregate(collection, pipeline)
-    found = lookup.aggregate(collection, pipeline[: places[0]])
-    for place, following in zip(places, [*places[1:], len(pipeline)], strict=True):
-        found += _union(state, collection.database.name, pipeline[place]["$unionWith"])
-        found = lookup.run_stages(collection.database, found, pipeline[place + 1 : following])
-    return found
-
-
-def _union(state: State, database: str, wish: Any) -> list[dict[str, Any]]:
-    wish = {"coll": wish} if isinstance(wish, str) else wish
-    if not isinstance(wish, dict) or not isinstance(wish.get("coll"), str):
-        raise CommandError(
-            FAILED_TO_PARSE, f"the $unionWith stage specification must name a collection: {wish!r}"
-        )
-    return _aggregated(state, state.named(database, wish["coll"]), wish.get("pipeline", []))
-
-
-def _plan(command: Command, wanted: Any) -> Reply:
+def plan(command: Command, wanted: Any) -> Reply:
+    """Return what explain says."""
     stage = "IDHACK" if isinstance(wanted, dict) and "_id" in wanted else "COLLSCAN"
     plan = {"stage": stage, "filter": wanted}
     return {
