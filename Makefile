@@ -6,12 +6,13 @@ READY := $(VENV)/.ready
 PEER := .venv-peer
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test conformance check bench bench-quick bench-startup bench-peer format clean
+.PHONY: help venv demo test conformance pymongo-suite check bench bench-quick bench-startup bench-peer format clean
 
 help:
 	@echo "make demo    set up, then run the example shop on every engine"
 	@echo "make test    set up, then run all tests"
 	@echo "make conformance    set up, then all of pynenc's own suites on both engines, as a table"
+	@echo "make pymongo-suite  set up, then pymongo's own tests on the mongomock server, as a table"
 	@echo "make check   set up, then ruff, mypy --strict and import-linter"
 	@echo "make bench   set up, then count commands and measure times against pynenc's SQLite (docs/performance.md)"
 	@echo "make bench-quick    a little of everything, in a minute; make bench-startup: pytest's start alone"
@@ -36,6 +37,9 @@ demo: venv
 
 test: venv
 	@$(BIN)/python -m pytest -n 2
+
+pymongo-suite: venv
+	@$(BIN)/python -m tests.pymongo_suite.report
 
 conformance: venv
 	@$(BIN)/python -m tests.conformance.report

@@ -21,6 +21,8 @@ _IDLE_SECONDS = 600.0
 class _Cursor:
     namespace: str
     documents: deque[bytes]
+    looks_on: bool
+    has_time_limit: bool
     used_at: float = field(default_factory=time.monotonic)
 
 
@@ -31,20 +33,30 @@ class Cursors:
         self._open: dict[int, _Cursor] = {}
 
     def first_batch(
-        self, namespace: str, documents: Iterable[bytes], size: int | None, *, single: bool = False
+        self,
+        namespace: str,
+        documents: Iterable[bytes],
+        size: int | None,
+        *,
+        single: bool = False,
+        looks_on: bool = False,
+        has_time_limit: bool = False,
     ) -> dict[str, Any]:
         """Return the reply that opens a cursor over encoded documents.
 
         :param size: documents of a batch; None for a server's default
         :param single: whether the cursor ends with this batch
+        :param looks_on: whether a full batch leaves it open: a server does not look for one more document
+        :param has_time_limit: what `has_time_limit` returns for it
         """
         left = deque(documents)
-        batch = list(_batch(left, _FIRST_BATCH_DOCUMENTS if size is None else size))
+        size = _FIRST_BATCH_DOCUMENTS if size is None else size
+        batch = list(_batch(left, size))
         number = 0
-        if left and not single:
+        if (left or (looks_on and len(batch) == size)) and not single:
             self._forget_idle_ones()
             number = secrets.randbits(62) | 1
-            self._open[number] = _Cursor(namespace, left)
+            self._open[number] = _Cursor(namespace, left, looks_on, has_time_limit)
         return {"cursor": {"firstBatch": batch, "id": _int64(number), "ns": namespace}, "ok": 1.0}
 
     def next_batch(self, number: int, namespace: str, size: int | None) -> dict[str, Any]:
@@ -57,10 +69,14 @@ class Cursors:
             raise CommandError(CURSOR_NOT_FOUND, f"cursor id {number} not found")
         batch = list(_batch(cursor.documents, size or len(cursor.documents)))
         cursor.used_at = time.monotonic()
-        if not cursor.documents:
+        if not cursor.documents and not (cursor.looks_on and len(batch) == size):
             del self._open[number]
             number = 0
         return {"cursor": {"nextBatch": batch, "id": _int64(number), "ns": namespace}, "ok": 1.0}
+
+    def has_time_limit(self, number: int) -> bool:
+        """Whether the command that opened a cursor had a limit of time, which holds for each getMore, too."""
+        return number in self._open and self._open[number].has_time_limit
 
     def kill(self, numbers: Iterable[int]) -> dict[str, Any]:
         """Forget cursors; return the reply to a killCursors."""

@@ -1,4 +1,4 @@
-"""`configureFailPoint` with `failCommand`: make commands fail on purpose.
+"""`configureFailPoint`: make commands fail on purpose, by `failCommand` or for want of time.
 
 See https://github.com/mongodb/mongo/wiki/The-failCommand-Fail-Point, which drivers' own tests rely on.
 """
@@ -8,9 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pynenc_mongo.mongomock_server.replies import BAD_VALUE, FAILED_TO_PARSE, CommandError
+from pynenc_mongo.mongomock_server.replies import (
+    BAD_VALUE,
+    FAILED_TO_PARSE,
+    MAX_TIME_EXPIRED,
+    CommandError,
+)
 
 NAME = "failCommand"
+# fails every command that has a limit of time
+TIME_OUT_NAME = "maxTimeAlwaysTimeOut"
 # what switches fail points must not fail by one
 _NEVER = ("configureFailPoint", "hello", "isMaster", "ismaster")
 
@@ -35,7 +42,11 @@ class _Armed:
 
     def strikes(self, command: Mapping[str, Any], app_name: str) -> bool:
         """Whether this command is one of those that fail; counts it if so."""
-        if not self._is_meant(command, app_name) or self.times == 0:
+        return self._is_meant(command, app_name) and self.strikes_next()
+
+    def strikes_next(self) -> bool:
+        """Whether it is the turn of what is meant to fail; counts it."""
+        if self.times == 0:
             return False
         if self.skip:
             self.skip -= 1
@@ -59,6 +70,7 @@ class FailPoints:
 
     def __init__(self) -> None:
         self._armed: _Armed | None = None
+        self._timing_out: _Armed | None = None
         self._entered = 0
         self._lock = threading.Lock()
 
@@ -68,22 +80,47 @@ class FailPoints:
         :raises CommandError: naming what is wrong with the command
         """
         name = command["configureFailPoint"]
-        if name != NAME:
-            raise CommandError(BAD_VALUE, f"fail point {name!r} is not known here, {NAME!r} is")
+        if name not in (NAME, TIME_OUT_NAME):
+            raise CommandError(
+                BAD_VALUE, f"fail point {name!r} is not known here, {NAME!r} and {TIME_OUT_NAME!r} are"
+            )
         armed = _parse(command.get("mode"), command.get("data", {}))
         with self._lock:
-            self._armed = armed
+            if name == TIME_OUT_NAME:
+                self._timing_out = armed
+            else:
+                self._armed = armed
             return {"count": self._entered, "ok": 1.0}
 
     def failure_of(self, command: Mapping[str, Any], app_name: str) -> Failure | None:
         """Return what shall happen to a command, None for what usually does."""
-        if self._armed is None or next(iter(command)) in _NEVER:
+        if (self._armed is None and self._timing_out is None) or next(iter(command)) in _NEVER:
             return None
         with self._lock:
+            if "maxTimeMS" in command and self._times_out():
+                return Failure(error=_time_out())
             if self._armed is None or not self._armed.strikes(command, app_name):
                 return None
             self._entered += 1
             return _failure(self._armed.data)
+
+    def refuse_late(self) -> None:
+        """Fail for want of time if the fail point says so.
+
+        :raises CommandError: MaxTimeMSExpired
+        """
+        with self._lock:
+            if self._times_out():
+                raise _time_out()
+
+    def _times_out(self) -> bool:
+        strikes = self._timing_out is not None and self._timing_out.strikes_next()
+        self._entered += strikes
+        return strikes
+
+
+def _time_out() -> CommandError:
+    return CommandError(MAX_TIME_EXPIRED, "operation exceeded time limit")
 
 
 def _parse(mode: Any, data: Any) -> _Armed | None:

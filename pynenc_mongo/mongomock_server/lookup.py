@@ -8,23 +8,31 @@ installed one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import mongomock
-from bson import Int64, ObjectId, decode, encode
-from bson.binary import Binary
+from bson import ObjectId, encode
 from mongomock import aggregate as mongomock_aggregate
-from mongomock import helpers
-from mongomock.filtering import filter_applies, resolve_sort_key
+from mongomock import filtering, helpers
+from mongomock.filtering import filter_applies
 
-from pynenc_mongo.mongomock_server.messages import CODEC, DOCUMENT_LIMIT_BYTES
+from pynenc_mongo.mongomock_server import changes, projections, type_names
+from pynenc_mongo.mongomock_server.documents import (
+    identity,
+    refuse_key,
+    refuse_size,
+    restore_key,
+    values_at,
+    with_key_first,
+)
+from pynenc_mongo.mongomock_server.filters import equal, is_plain, meets, named_keys
+from pynenc_mongo.mongomock_server.messages import CODEC, decoded
+from pynenc_mongo.mongomock_server.ordering import in_order
 from pynenc_mongo.mongomock_server.replies import (
-    DOCUMENT_TOO_LARGE,
     DUPLICATE_KEY,
     IMMUTABLE_FIELD,
+    INDEX_KEY_SPECS_CONFLICT,
     INDEX_OPTIONS_CONFLICT,
-    INVALID_ID_FIELD,
     CommandError,
 )
 
@@ -46,10 +54,8 @@ NEEDED: Final[Mapping[type, tuple[str, ...]]] = {
 }
 NEEDED_OF_A_STORE: Final = ("_documents", "_ttl_indexes", "documents", "indexes", "is_created")
 
-# keys that are equal in MongoDB just when they are equal in Python
-_PLAIN_KEYS: Final = (str, ObjectId, int, Int64, bytes, Binary)
-# all values of a field are of one of these, so that Python sorts them as MongoDB does
-_SORTED_ALIKE: Final = ({str}, {float}, {int}, {Int64}, {int, Int64})
+
+type_names.complete(filtering.TYPE_MAP)
 
 
 class Updated(NamedTuple):
@@ -88,11 +94,7 @@ def find(
     projection: Mapping[str, Any] | None = None,
 ) -> Iterable[Document]:
     """Return stored documents, not copies: encode them before the next command."""
-    found = list(collection._iter_documents(wanted))
-    if sort and (skip, limit) == (0, 1):
-        found = _first(found, sort)
-    for field, direction in reversed(sort):
-        found = _sorted(found, field, direction)
+    found = in_order(list(collection._iter_documents(wanted)), sort, only_first=(skip, limit) == (0, 1))
     found = found[skip : skip + limit if limit else None]
     return projected(collection, found, projection)
 
@@ -103,11 +105,14 @@ def projected(
     """Return of stored documents what a projection leaves; encode it before the next command."""
     if not projection:
         return documents
-    wanted = {field for field, value in projection.items() if value in (1, True)}
-    if len(wanted) == len(projection) and not any("." in field for field in wanted):
+    fields = projections.flat(projection)
+    wanted = {field for field, value in fields.items() if value is True}
+    if len(wanted) == len(fields) and not any("." in field for field in wanted):
         wanted.add("_id")
         return ({name: value for name, value in document.items() if name in wanted} for document in documents)
-    return (collection._copy_only_fields(document, dict(projection), dict) for document in documents)
+    if projections.only_slices(fields) and not any("." in field for field in fields):
+        return ({**each, **collection._copy_only_fields(each, dict(fields), dict)} for each in documents)
+    return (collection._copy_only_fields(document, dict(fields), dict) for document in documents)
 
 
 def insert(collection: Any, document: Document) -> None:
@@ -115,14 +120,19 @@ def insert(collection: Any, document: Document) -> None:
 
     :raises CommandError: if its key or a unique value is taken, or it is too large
     """
-    document = _with_key_first(document)
-    if isinstance(document["_id"], list):
-        raise CommandError(INVALID_ID_FIELD, "The '_id' value cannot be of type array")
+    document = with_key_first(document)
+    refuse_key(document["_id"])
+    refuse_size(len(encode(document, codec_options=CODEC)))
+    store, key = collection._store, _key(document)
+    if key in store:
+        raise _duplicate(collection, document, None)
+    store[key] = document
     try:
-        collection.insert_one(document)
+        collection._ensure_uniques(document)
     except mongomock.DuplicateKeyError:
-        index = None if _key(document) in collection._store._documents else _index_taken(collection, document)
-        raise _duplicate(collection, document, index) from None
+        del store[key]
+        raise _duplicate(collection, document, _index_taken(collection, document)) from None
+    store.create()  # it stays when its last document goes
 
 
 def update(collection: Any, wanted: Filter, change: Any, *, multi: bool, upsert: bool) -> Updated:
@@ -156,6 +166,25 @@ def delete(collection: Any, wanted: Filter, *, multi: bool) -> int:
     return len(keys)
 
 
+def distinct(collection: Any, key: str, wanted: Filter) -> list[Any]:
+    """Return the values of a field, those in its arrays one by one, in the order in which they are found."""
+    values: dict[Any, Any] = {}
+    for document in collection._iter_documents(wanted):
+        for found in filtering.iter_key_candidates(key, document):
+            if found is filtering.NOTHING:
+                continue
+            for value in found if isinstance(found, list) else [found]:
+                values.setdefault(identity(value), value)
+    return list(values.values())
+
+
+def join(found: Iterable[Document], local: str, foreign: Any, field: str) -> Iterator[list[Document]]:
+    """Return for each document copies of those whose field equals, or holds, what it has locally."""
+    for document in found:
+        values = list(values_at(document, local)) or [None]
+        yield [_copy(each) for each in foreign._iter_documents({field: {"$in": values}})]
+
+
 def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
     """Run mongomock's stages, a leading `$match` by key where it can."""
     wanted: Filter = {}
@@ -178,20 +207,41 @@ def matches(wanted: Filter, document: Mapping[str, Any]) -> bool:
 def indexes_of(collection: Any) -> list[Document]:
     """Return the indexes of a collection as a server lists them."""
     found: list[Document] = list(collection.list_indexes())
-    return [{"v": 2, "key": dict(each["key"]), "name": each["name"], **each} for each in found]
+    kept = _kept_options(collection)
+    return [
+        {"v": 2, "key": dict(each["key"]), "name": each["name"], **each, **kept.get(each["name"], {})}
+        for each in found
+    ]
 
 
 def create_index(collection: Any, index: Mapping[str, Any]) -> None:
     """Make an index as createIndexes describes it, unless there is one just like it."""
-    options = {name: value for name, value in index.items() if name not in ("key", "v", "background", "ns")}
+    options = {name: value for name, value in index.items() if name not in ("key", "v", "ns")}
     if dict(index["key"]) == {"_id": 1}:
         return
     for existing in indexes_of(collection):
-        if existing["key"] == index["key"] and existing["name"] != index.get("name", existing["name"]):
+        same_key, same_name = existing["key"] == index["key"], existing["name"] == index.get("name")
+        if same_key and not same_name:
             raise CommandError(
                 INDEX_OPTIONS_CONFLICT, f"Index already exists with a different name: {existing['name']}"
             )
-    collection.create_index(list(index["key"].items()), **options)
+        if same_name and not same_key:
+            raise CommandError(
+                INDEX_KEY_SPECS_CONFLICT,
+                f"An existing index has the same name as the requested index: {existing['name']}",
+            )
+    name = collection.create_index(list(index["key"].items()), **options)
+    known = collection._store.indexes[name].keys() | {"name", "unique", "sparse"}
+    kept = {option: value for option, value in options.items() if option not in known}
+    if "text" in index["key"].values():
+        kept.setdefault("weights", {field: 1 for field, kind in index["key"].items() if kind == "text"})
+    _kept_options(collection)[name] = kept
+
+
+def _kept_options(collection: Any) -> dict[str, Document]:
+    """Return, by the name of an index, what listIndexes says and mongomock does not keep."""
+    kept: dict[str, Document] = vars(collection._store).setdefault("kept_options", {})
+    return kept
 
 
 def rename(client: Any, database: str, name: str, new_name: str, *, drop_target: bool) -> None:
@@ -201,17 +251,11 @@ def rename(client: Any, database: str, name: str, new_name: str, *, drop_target:
 
 
 def _copy(document: Document) -> Document:
-    return decode(encode(document, codec_options=CODEC), codec_options=CODEC)
+    return decoded(encode(document, codec_options=CODEC))
 
 
 def _key(document: Document) -> Any:
     return helpers.hashdict(document["_id"]) if isinstance(document["_id"], dict) else document["_id"]
-
-
-def _with_key_first(document: Document) -> Document:
-    if next(iter(document), None) == "_id":
-        return document
-    return {"_id": ObjectId(), **document} if "_id" not in document else {"_id": document["_id"], **document}
 
 
 def _change(collection: Any, document: Document, wanted: Filter, change: Any) -> bool:
@@ -221,7 +265,9 @@ def _change(collection: Any, document: Document, wanted: Filter, change: Any) ->
     try:
         if isinstance(change, list):
             collection._apply_update_pipeline(document, change, None)
+            restore_key(document, key)
         else:
+            changes.refuse_unreachable(document, change)
             # by its own key: a condition on `_id` would become the key of a replacement
             collection._apply_update_document(document, {**wanted, "_id": key}, change, False)
         after = encode(document, codec_options=CODEC)
@@ -231,7 +277,7 @@ def _change(collection: Any, document: Document, wanted: Filter, change: Any) ->
     except BaseException as error:
         changed = dict(document)
         document.clear()
-        document.update(decode(before, codec_options=CODEC))
+        document.update(decoded(before))
         if isinstance(error, mongomock.DuplicateKeyError):
             raise _duplicate(collection, changed, _index_taken(collection, changed)) from None
         raise
@@ -244,11 +290,7 @@ def _refuse_impossible(document: Document, key: Any, size: int) -> None:
             IMMUTABLE_FIELD,
             "Performing an update on the path '_id' would modify the immutable field '_id'",
         )
-    if size > DOCUMENT_LIMIT_BYTES:
-        raise CommandError(
-            DOCUMENT_TOO_LARGE,
-            f"Resulting document after update is larger than {DOCUMENT_LIMIT_BYTES}: {size} bytes",
-        )
+    refuse_size(size)
 
 
 def _upsert(collection: Any, wanted: Filter, change: Any) -> Document:
@@ -262,9 +304,10 @@ def _upsert(collection: Any, wanted: Filter, change: Any) -> Document:
     document, _ = collection._discard_operators(collection._expand_dots({"_id": key, **named}))
     if isinstance(change, list):
         collection._apply_update_pipeline(document, change, None)
+        restore_key(document, key)
     else:
         collection._apply_update_document(document, {**wanted, "_id": key}, change, True)
-    document = _with_key_first(document)
+    document = with_key_first(document)
     insert(collection, document)
     return document
 
@@ -309,69 +352,10 @@ def _find_by_key(collection: Any) -> None:
         store = collection._store
         if store._ttl_indexes:
             store._remove_expired_documents()
-        keys = _named_keys(wanted)
+        keys = named_keys(wanted)
         if keys is None:
-            return _equal(store._documents.values(), wanted) if _is_plain(wanted) else iter(scan(wanted))
+            return equal(store._documents.values(), wanted) if is_plain(wanted) else iter(scan(wanted))
         found = (store._documents.get(key) for key in keys)
-        return (each for each in list(found) if each is not None and _meets(wanted, each))
+        return (each for each in list(found) if each is not None and meets(wanted, each))
 
     collection._iter_documents = iter_documents
-
-
-def _meets(wanted: Filter, document: Document) -> bool:
-    return len(wanted) == 1 or filter_applies(wanted, document)
-
-
-def _named_keys(wanted: Any) -> Sequence[Any] | None:
-    """Return the only keys that can meet a filter, or None where it does not name them."""
-    condition = wanted.get("_id", None) if isinstance(wanted, Mapping) else None
-    if type(condition) in _PLAIN_KEYS:
-        return [condition]
-    if isinstance(condition, Mapping) and condition.keys() == {"$in"}:
-        keys = condition["$in"]
-        if isinstance(keys, list) and all(type(key) in _PLAIN_KEYS for key in keys):
-            return list(dict.fromkeys(keys))
-    return None
-
-
-def _is_plain(wanted: Filter) -> bool:
-    """Whether a filter only asks fields of the document itself to equal a text."""
-    return bool(wanted) and all(
-        type(value) is str and not field.startswith("$") and "." not in field
-        for field, value in wanted.items()
-    )
-
-
-def _equal(documents: Iterable[Document], wanted: Filter) -> Iterator[Document]:
-    """Return what meets a plain filter; mongomock judges documents that hold something else than texts."""
-    pairs = tuple(wanted.items())
-    for document in list(documents):
-        found = [document.get(field) for field, _ in pairs]
-        if all(type(value) is str for value in found):
-            if all(value == text for value, (_, text) in zip(found, pairs, strict=True)):
-                yield document
-        elif filter_applies(wanted, document):
-            yield document
-
-
-def _sorted(documents: list[Document], field: str, direction: int) -> list[Document]:
-    if field == "$natural":
-        return documents[::-1] if direction < 0 else documents
-    if _sorts_alike(documents, field):
-        return sorted(documents, key=itemgetter(field), reverse=direction < 0)
-    return sorted(documents, key=lambda each: resolve_sort_key(field, each), reverse=direction < 0)
-
-
-def _first(documents: list[Document], sort: Sequence[tuple[str, int]]) -> list[Document]:
-    """Return those of which one is the first in an order, with less work than sorting all."""
-    for field, direction in sort:
-        if len(documents) == 1 or not _sorts_alike(documents, field):
-            return documents
-        values = [document[field] for document in documents]
-        best = min(values) if direction > 0 else max(values)
-        documents = [document for document, value in zip(documents, values, strict=True) if value == best]
-    return documents
-
-
-def _sorts_alike(documents: list[Document], field: str) -> bool:
-    return {type(document.get(field)) for document in documents} in _SORTED_ALIKE

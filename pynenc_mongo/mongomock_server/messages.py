@@ -13,16 +13,17 @@ from bson import CodecOptions, decode, encode
 from bson.binary import UuidRepresentation
 from bson.codec_options import DatetimeConversion
 
+from pynenc_mongo.mongomock_server import references
 from pynenc_mongo.mongomock_server.replies import DOCUMENT_TOO_LARGE, CommandError
 
 HEADER_BYTES: Final = 16
 MESSAGE_LIMIT_BYTES: Final = 48_000_000
 DOCUMENT_LIMIT_BYTES: Final = 16 * 1024 * 1024
-# what a command holds beside a document of the full size
+# what a command, or a statement of one, holds beside a document of the full size
 _ROOM_FOR_COMMAND_BYTES: Final = 16 * 1024
 
 _OP_REPLY, _OP_QUERY, _OP_MSG = 1, 2004, 2013
-_CHECKSUM_PRESENT, _MORE_TO_COME = 1 << 0, 1 << 1
+_CHECKSUM_PRESENT, _MORE_TO_COME, _EXHAUST_ALLOWED = 1 << 0, 1 << 1, 1 << 16
 # the first 16 bits: a receiver must refuse those that it does not know
 _REQUIRED_FLAGS, _KNOWN_FLAGS = 0xFFFF, _CHECKSUM_PRESENT | _MORE_TO_COME
 _CHECKSUM_BYTES = 4
@@ -52,6 +53,7 @@ class Request:
     number: int
     command: Mapping[str, Any]
     wants_reply: bool = True
+    takes_several: bool = False  # replies, one after the other: an exhaust cursor
     is_query: bool = False  # the OP_QUERY of an old handshake
     refused: CommandError | None = None  # why it is answered without being run
 
@@ -85,14 +87,21 @@ def parse(header: bytes, body: bytes) -> Request:
     raise MalformedMessageError(f"operation {operation}")
 
 
-def reply_to(request: Request, document: Mapping[str, Any]) -> bytes:
-    """Return the message that answers `request`."""
+def decoded(data: bytes) -> dict[str, Any]:
+    """Return a document as it is stored, with documents for references."""
+    document: dict[str, Any] = decode(data, codec_options=CODEC)
+    return references.as_documents(document) if references.SIGN in data else document
+
+
+def reply_to(request: Request, document: Mapping[str, Any], *, more_to_come: bool = False) -> bytes:
+    """Return the message that answers `request`, and says whether another answer follows."""
     data = encode(document, codec_options=CODEC)
     if request.is_query:
         body = _reply_head.pack(0, 0, 0, 1) + data
         operation = _OP_REPLY
     else:
-        body = b"\0\0\0\0\0" + data  # no flags; a section of kind 0
+        flags = _MORE_TO_COME if more_to_come else 0
+        body = _uint32.pack(flags) + b"\0" + data  # a section of kind 0
         operation = _OP_MSG
     return _header.pack(HEADER_BYTES + len(body), 0, request.number, operation) + body
 
@@ -110,8 +119,7 @@ def _parse_message(number: int, body: bytes) -> Request:
         size = _size_at(body, place, end)
         if kind == 0:
             command = decode(body[place : place + size], codec_options=CODEC)
-            if size > DOCUMENT_LIMIT_BYTES + _ROOM_FOR_COMMAND_BYTES:
-                largest = size
+            largest = max(largest, size)
         elif kind == 1:
             name, documents, longest = _parse_sequence(body, place + 4, place + size)
             sequences[name] = documents
@@ -121,8 +129,17 @@ def _parse_message(number: int, body: bytes) -> Request:
         place += size
     if not command:
         raise MalformedMessageError("a message without a command")
-    refused = None if largest <= DOCUMENT_LIMIT_BYTES else _too_large(largest)
-    return Request(number, {**command, **sequences}, wants_reply=not flags & _MORE_TO_COME, refused=refused)
+    command.update(sequences)
+    if references.SIGN in body:
+        command = references.in_command(command)
+    refused = None if largest <= DOCUMENT_LIMIT_BYTES + _ROOM_FOR_COMMAND_BYTES else _too_large(largest)
+    return Request(
+        number,
+        command,
+        wants_reply=not flags & _MORE_TO_COME,
+        takes_several=bool(flags & _EXHAUST_ALLOWED),
+        refused=refused,
+    )
 
 
 def _parse_sequence(body: bytes, place: int, end: int) -> tuple[str, list[dict[str, Any]], int]:

@@ -15,19 +15,26 @@ AUTHENTICATION_FAILED: Final = 18
 ILLEGAL_OPERATION: Final = 20
 NAMESPACE_NOT_FOUND: Final = 26
 INDEX_NOT_FOUND: Final = 27
+PATH_NOT_VIABLE: Final = 28
+CONFLICTING_OPERATORS: Final = 40
 CURSOR_NOT_FOUND: Final = 43
 NAMESPACE_EXISTS: Final = 48
+MAX_TIME_EXPIRED: Final = 50
 DOLLAR_PREFIXED_FIELD: Final = 52
 INVALID_ID_FIELD: Final = 53
 COMMAND_NOT_FOUND: Final = 59
 IMMUTABLE_FIELD: Final = 66
+CANNOT_CREATE_INDEX: Final = 67
 INVALID_OPTIONS: Final = 72
 INVALID_NAMESPACE: Final = 73
 INDEX_OPTIONS_CONFLICT: Final = 85
+INDEX_KEY_SPECS_CONFLICT: Final = 86
 NOT_IMPLEMENTED: Final = 238
 DOCUMENT_TOO_LARGE: Final = 10334
 DUPLICATE_KEY: Final = 11000
 UNKNOWN_STAGE: Final = 40324
+UNKNOWN_FIELD: Final = 40415
+NO_CHANGE_STREAMS: Final = 40573
 
 _NAMES: Final[Mapping[int, str]] = {
     1: "InternalError",
@@ -45,6 +52,8 @@ _NAMES: Final[Mapping[int, str]] = {
     24: "LockTimeout",
     26: "NamespaceNotFound",
     27: "IndexNotFound",
+    28: "PathNotViable",
+    40: "ConflictingUpdateOperators",
     43: "CursorNotFound",
     48: "NamespaceExists",
     50: "MaxTimeMSExpired",
@@ -53,6 +62,7 @@ _NAMES: Final[Mapping[int, str]] = {
     59: "CommandNotFound",
     64: "WriteConcernFailed",
     66: "ImmutableField",
+    67: "CannotCreateIndex",
     72: "InvalidOptions",
     73: "InvalidNamespace",
     79: "UnknownReplWriteConcern",
@@ -150,6 +160,7 @@ def _code_of(error: Any, message: str) -> int:
     if error.code:
         return int(error.code)
     known = {
+        "unknown operator: $mod": NOT_IMPLEMENTED,
         "Unrecognized pipeline stage name": UNKNOWN_STAGE,
         "already exists with different options": INDEX_OPTIONS_CONFLICT,
         "index not found": INDEX_NOT_FOUND,

@@ -76,11 +76,12 @@ class _Connection:
             return False
         request = parse(header, body)
         reply = self._run(request)
-        if reply is None:
-            return False
-        if request.wants_reply:
+        while reply is not None and _goes_on(request, reply):
+            self._line.sendall(reply_to(request, reply, more_to_come=True))
+            reply = self._run(request)
+        if reply is not None and request.wants_reply:
             self._line.sendall(_encoded(request, reply))
-        return True
+        return reply is not None
 
     def _run(self, request: Request) -> Mapping[str, Any] | None:
         """Return the reply to a request, None where a fail point closes the connection."""
@@ -103,6 +104,11 @@ class _Connection:
             if fault.labels:
                 reply["errorLabels"] = list(fault.labels)
         return reply
+
+
+def _goes_on(request: Request, reply: Mapping[str, Any]) -> bool:
+    """Whether this is a batch of an exhaust cursor, and the next one is sent without being asked for."""
+    return request.takes_several and "getMore" in request.command and bool(reply.get("cursor", {}).get("id"))
 
 
 def _encoded(request: Request, reply: Mapping[str, Any]) -> bytes:

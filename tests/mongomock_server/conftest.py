@@ -28,6 +28,13 @@ def mongomock_server() -> Iterator[MongomockServer]:
         yield running
 
 
+@pytest.fixture(scope="module", params=["mongomock_server", "embedded_url"], ids=["mongomock", "embedded"])
+def server_url(request: pytest.FixtureRequest) -> str:
+    """The URL of each server in turn that speaks MongoDB's protocol."""
+    running: MongomockServer | str = request.getfixturevalue(request.param)
+    return running if isinstance(running, str) else running.url
+
+
 @pytest.fixture
 def client(mongomock_server: MongomockServer) -> Iterator[Client]:
     """A client of a server whose databases are dropped afterwards."""

@@ -141,9 +141,9 @@ def test_a_document_of_16_mib_is_stored_and_a_larger_one_refused_by_the_server(
     room = 16 * _MIB - len(encode({"_id": 1, "text": ""}))
     client.shop.large.insert_one({"_id": 1, "text": "x" * room})
     assert client.shop.large.find_one({"_id": 1}) == {"_id": 1, "text": "x" * room}
-    with pytest.raises(OperationFailure) as refused:
-        client.shop.command("insert", "large", documents=[{"_id": 2, "text": "x" * (room + 1)}])
-    assert (refused.value.code, refused.value.details["codeName"]) == (10334, "BSONObjectTooLarge")  # type: ignore[index]
+    with pytest.raises(WriteError) as refused:
+        client.shop.large.insert_one({"_id": 2, "text": "x" * (room + 1)})
+    assert refused.value.code == 10334
     with pytest.raises(WriteError) as grown:
         client.shop.large.update_one({"_id": 1}, {"$set": {"more": 1}})
     assert grown.value.code == 10334

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from pynenc_mongo.mongomock_server.commands import about, collections, reading, writing
+from pynenc_mongo.mongomock_server.commands import about, aggregating, collections, reading, writing
+from pynenc_mongo.mongomock_server.commands.fields import refuse_unknown
 from pynenc_mongo.mongomock_server.commands.state import Command, Reply, State
 from pynenc_mongo.mongomock_server.replies import (
     BAD_VALUE,
     COMMAND_NOT_FOUND,
     ILLEGAL_OPERATION,
+    NOT_IMPLEMENTED,
     CommandError,
     failure,
     translated,
@@ -31,6 +33,7 @@ COMMANDS: Final[Mapping[str, Callable[[State, Command], Reply]]] = {
     "buildinfo": about.build_info,
     "serverStatus": about.server_status,
     "connectionStatus": about.connection_status,
+    "usersInfo": about.users,
     "getCmdLineOpts": about.command_line,
     "getParameter": about.get_parameter,
     "getLog": about.log,
@@ -57,7 +60,7 @@ COMMANDS: Final[Mapping[str, Callable[[State, Command], Reply]]] = {
     "killCursors": reading.kill_cursors,
     "count": reading.count,
     "distinct": reading.distinct,
-    "aggregate": reading.aggregate,
+    "aggregate": aggregating.aggregate,
     "explain": reading.explain,
     "insert": writing.insert,
     "update": writing.update,
@@ -66,12 +69,21 @@ COMMANDS: Final[Mapping[str, Callable[[State, Command], Reply]]] = {
     "findandmodify": writing.find_and_modify,
 }
 
+# what a standalone has, and this server has not
+_MISSING: Final = frozenset(
+    (
+        *("collMod", "compact", "convertToCapped", "createUser", "currentOp", "dropUser", "fsync", "killOp"),
+        *("mapReduce", "mapreduce", "profile", "reIndex", "top"),
+    )
+)
+
 
 def run(state: State, command: Command) -> Reply:
     """Run a command, atomically, and return its reply; whatever goes wrong is one, too."""
     try:
         _refuse_what_a_standalone_refuses(command)
         handler = _handler_of(command)
+        refuse_unknown(next(iter(command)), command)
         with state.lock:
             return handler(state, command)
     except Exception as error:  # noqa: BLE001 - a bug of mongomock's must not end the connection
@@ -80,6 +92,8 @@ def run(state: State, command: Command) -> Reply:
 
 def _handler_of(command: Command) -> Callable[[State, Command], Reply]:
     name = next(iter(command))
+    if name in _MISSING:
+        raise CommandError(NOT_IMPLEMENTED, f"mongomock has no {name}")
     if name not in COMMANDS:
         raise CommandError(COMMAND_NOT_FOUND, f"no such command: '{name}'")
     return COMMANDS[name]

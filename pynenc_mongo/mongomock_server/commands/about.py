@@ -82,6 +82,10 @@ def connection_status(_: State, __: Command) -> Reply:
     return {"authInfo": {"authenticatedUsers": [], "authenticatedUserRoles": []}, "ok": 1.0}
 
 
+def users(_: State, __: Command) -> Reply:
+    return {"users": [], "ok": 1.0}
+
+
 def command_line(_: State, __: Command) -> Reply:
     return {"argv": [sys.executable, "-m", "pynenc_mongo.mongomock_server"], "parsed": {}, "ok": 1.0}
 

@@ -6,6 +6,7 @@ from typing import Any
 from pynenc_mongo.mongomock_server import lookup
 from pynenc_mongo.mongomock_server.commands.state import Command, Reply, State, encoded, refuse
 from pynenc_mongo.mongomock_server.replies import (
+    CANNOT_CREATE_INDEX,
     INDEX_NOT_FOUND,
     INVALID_OPTIONS,
     NAMESPACE_EXISTS,
@@ -25,12 +26,15 @@ _COLLECTION_OPTIONS = (
     "viewOn",
 )
 _INDEX_OPTIONS = ("collation", "hidden", "wildcardProjection")
+_PARTIAL_OPERATORS = ("$eq", "$exists", "$gt", "$gte", "$lt", "$lte", "$type", "$and", "$or", "$in")
+_OF_EVERY_SERVER = ("admin", "config", "local")
 _SIZES: dict[str, Any] = {"dataSize": 0.0, "storageSize": 0.0, "indexSize": 0.0, "totalSize": 0.0}
 
 
 def list_databases(state: State, command: Command) -> Reply:
     wanted = command.get("filter") or {}
-    found = [{"name": name, "sizeOnDisk": 0, "empty": False} for name in state.client.list_database_names()]
+    names = sorted({*_OF_EVERY_SERVER, *state.client.list_database_names()})
+    found = [{"name": name, "sizeOnDisk": 0, "empty": False} for name in names]
     found = [each for each in found if lookup.matches(wanted, each)]
     if command.get("nameOnly"):
         return {"databases": [{"name": each["name"]} for each in found], "ok": 1.0}
@@ -98,6 +102,8 @@ def create_indexes(state: State, command: Command) -> Reply:
     before = len(lookup.indexes_of(collection))
     for index in command.get("indexes", ()):
         refuse(index, *_INDEX_OPTIONS)
+        if "partialFilterExpression" in index:
+            _check_partial(index["partialFilterExpression"])
         lookup.create_index(collection, index)
     after = len(lookup.indexes_of(collection))
     reply: Reply = {"numIndexesBefore": before or 1, "numIndexesAfter": after, "ok": 1.0}
@@ -154,6 +160,25 @@ def _described(state: State, database: str) -> Iterator[dict[str, Any]]:
             "info": {"readOnly": False},
             "idIndex": id_index,
         }
+
+
+def _check_partial(expression: Any) -> None:
+    """Refuse a filter that a partial index cannot have.
+
+    :raises CommandError: CannotCreateIndex, naming what is wrong
+    """
+    if not isinstance(expression, dict):
+        raise CommandError(
+            TYPE_MISMATCH, "'partialFilterExpression' is the wrong type, it must be of type object"
+        )
+    for name, value in expression.items():
+        if name.startswith("$") and name not in _PARTIAL_OPERATORS:
+            raise CommandError(CANNOT_CREATE_INDEX, f"unsupported expression in partial index: {name}")
+        if name in ("$and", "$or") and not isinstance(value, list):
+            raise CommandError(CANNOT_CREATE_INDEX, f"{name} must be an array")
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, dict):
+                _check_partial(each)
 
 
 def _existing(state: State, command: Command, otherwise: str) -> Any:

@@ -1,6 +1,6 @@
-"""Commands that read: find, aggregate, count, distinct, and the cursors that the first two open."""
+"""Commands that read: find, count, distinct, explain, and what follows on an open cursor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from bson import encode
@@ -22,7 +22,6 @@ from pynenc_mongo.mongomock_server.replies import (
     BAD_VALUE,
     COMMAND_NOT_FOUND,
     FAILED_TO_PARSE,
-    INVALID_NAMESPACE,
     TYPE_MISMATCH,
     CommandError,
 )
@@ -39,18 +38,27 @@ def find(state: State, command: Command) -> Reply:
             BAD_VALUE,
             f"tailable cursor requested on non capped collection: {namespace(command)}",
         )
-    check_hint(collection, command)
-    documents = lookup.find(
-        collection,
-        _filter_in(command, "filter"),
-        order_in(command),
-        skip=count_in(command, "skip"),
-        limit=count_in(command, "limit"),
-        projection=command.get("projection"),
+    hinted = check_hint(collection, command)
+    limit = count_in(command, "limit")
+    documents = encoded(
+        lookup.find(
+            collection,
+            _filter_in(command, "filter"),
+            order_in(command) or hinted,
+            skip=count_in(command, "skip"),
+            limit=limit,
+            projection=command.get("projection"),
+        )
     )
     size = count_in(command, "batchSize") if "batchSize" in command else None
-    single = bool(command.get("singleBatch"))
-    return state.cursors.first_batch(namespace(command), encoded(documents), size, single=single)
+    return state.cursors.first_batch(
+        namespace(command),
+        documents,
+        size,
+        single=bool(command.get("singleBatch")),
+        looks_on=len(documents) != limit,
+        has_time_limit=bool(command.get("maxTimeMS")),
+    )
 
 
 def get_more(state: State, command: Command) -> Reply:
@@ -60,6 +68,8 @@ def get_more(state: State, command: Command) -> Reply:
         raise CommandError(
             TYPE_MISMATCH, "getMore takes the number of a cursor and the name of its collection"
         )
+    if state.cursors.has_time_limit(number):
+        state.fail_points.refuse_late()
     name = f"{command['$db']}.{collection}"
     return state.cursors.next_batch(number, name, count_in(command, "batchSize") or None)
 
@@ -89,42 +99,13 @@ def distinct(state: State, command: Command) -> Reply:
         raise CommandError(
             TYPE_MISMATCH, "BSON field 'distinct.key' is the wrong type, expected type 'string'"
         )
-    reply = {"values": collection.distinct(key, _filter_in(command, "query")), "ok": 1.0}
+    reply = {"values": lookup.distinct(collection, key, _filter_in(command, "query")), "ok": 1.0}
     if len(encode(reply, codec_options=CODEC)) > DOCUMENT_LIMIT_BYTES:
         raise CommandError(_DISTINCT_TOO_BIG, "distinct too big, 16mb cap")
     return reply
 
 
-def aggregate(state: State, command: Command) -> Reply:
-    """See https://www.mongodb.com/docs/manual/reference/command/aggregate/."""
-    refuse(command, "collation", "let")
-    pipeline = command.get("pipeline")
-    if not isinstance(pipeline, list) or not all(
-        isinstance(each, dict) and len(each) == 1 for each in pipeline
-    ):
-        raise CommandError(
-            TYPE_MISMATCH, "'pipeline' must be an array of objects, each with one field: a stage"
-        )
-    if command.get("explain"):
-        return _plan(command, {})
-    if not isinstance(command.get("cursor"), dict):
-        raise CommandError(
-            FAILED_TO_PARSE, "The 'cursor' option is required, except for aggregate with the explain argument"
-        )
-    if not isinstance(command["aggregate"], str):
-        stage = next(iter(pipeline[0])) if pipeline else "nothing"
-        raise CommandError(
-            INVALID_NAMESPACE, f"{{aggregate: 1}} is not valid for {stage!r} on mongomock; a collection is"
-        )
-    collection = state.collection(command)
-    check_hint(collection, command)
-    found = _aggregated(state, collection, pipeline)
-    writes = bool(pipeline) and pipeline[-1].keys() <= {"$out", "$merge"}
-    size = command["cursor"].get("batchSize")
-    return state.cursors.first_batch(namespace(command), [] if writes else encoded(found), size)
-
-
-def explain(_: State, command: Command) -> Reply:
+def explain(state: State, command: Command) -> Reply:
     """Say how mongomock finds what a command asks for: by key, or by looking at every document."""
     explained = command["explain"]
     if not isinstance(explained, dict) or not explained:
@@ -132,33 +113,14 @@ def explain(_: State, command: Command) -> Reply:
     name = next(iter(explained))
     if name not in ("find", "count", "distinct", "aggregate", "findAndModify", "delete", "update"):
         raise CommandError(COMMAND_NOT_FOUND, f"Explain failed due to unknown command: {name}")
+    check_hint(state.named(command["$db"], str(explained[name])), explained)
     statements = explained.get("deletes") or explained.get("updates") or [explained]
     wanted = statements[0].get("filter") or statements[0].get("query") or statements[0].get("q") or {}
-    return _plan({**explained, "$db": command["$db"]}, wanted)
+    return plan({**explained, "$db": command["$db"]}, wanted)
 
 
-def _aggregated(state: State, collection: Any, pipeline: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Run a pipeline; `$unionWith`, which mongomock has not, is made here."""
-    places = [place for place, stage in enumerate(pipeline) if "$unionWith" in stage]
-    if not places:
-        return lookup.aggregate(collection, pipeline)
-    found = lookup.aggregate(collection, pipeline[: places[0]])
-    for place, following in zip(places, [*places[1:], len(pipeline)], strict=True):
-        found += _union(state, collection.database.name, pipeline[place]["$unionWith"])
-        found = lookup.run_stages(collection.database, found, pipeline[place + 1 : following])
-    return found
-
-
-def _union(state: State, database: str, wish: Any) -> list[dict[str, Any]]:
-    wish = {"coll": wish} if isinstance(wish, str) else wish
-    if not isinstance(wish, dict) or not isinstance(wish.get("coll"), str):
-        raise CommandError(
-            FAILED_TO_PARSE, f"the $unionWith stage specification must name a collection: {wish!r}"
-        )
-    return _aggregated(state, state.named(database, wish["coll"]), wish.get("pipeline", []))
-
-
-def _plan(command: Command, wanted: Any) -> Reply:
+def plan(command: Command, wanted: Any) -> Reply:
+    """Return what explain says."""
     stage = "IDHACK" if isinstance(wanted, dict) and "_id" in wanted else "COLLSCAN"
     plan = {"stage": stage, "filter": wanted}
     return {

@@ -87,18 +87,21 @@ def refuse(statement: Command, *options: str) -> None:
             raise CommandError(NOT_IMPLEMENTED, f"mongomock has no {option}")
 
 
-def check_hint(collection: Any, command: Command) -> None:
-    """Refuse the hint of an index that there is not; any other changes nothing.
+def check_hint(collection: Any, command: Command) -> Sequence[tuple[str, int]]:
+    """Return the order in which the hinted index has the documents, nothing without a hint.
 
     :raises CommandError: BadValue, as a server does
     """
     hint = command.get("hint")
-    if hint is None or hint in ({"$natural": 1}, {"$natural": -1}):
-        return
-    known = [each for index in lookup.indexes_of(collection) for each in (index["name"], index["key"])]
-    if lookup.exists(collection) and hint not in known:
-        raise CommandError(
-            BAD_VALUE,
-            "error processing query: planner returned error: hint provided does not "
-            "correspond to an existing index",
-        )
+    if not hint or not lookup.exists(collection):
+        return ()
+    if hint in ({"$natural": 1}, {"$natural": -1}):
+        return tuple(hint.items())
+    for index in lookup.indexes_of(collection):
+        if hint == index["name"] or (isinstance(hint, dict) and [*hint.items()] == [*index["key"].items()]):
+            return [(field, order) for field, order in index["key"].items() if order in (1, -1)]
+    raise CommandError(
+        BAD_VALUE,
+        "error processing query: planner returned error: hint provided does not correspond to an "
+        "existing index",
+    )

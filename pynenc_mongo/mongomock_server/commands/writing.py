@@ -7,6 +7,8 @@ from bson import encode
 from bson.raw_bson import RawBSONDocument
 
 from pynenc_mongo.mongomock_server import lookup
+from pynenc_mongo.mongomock_server.changes import check_change, has_operators
+from pynenc_mongo.mongomock_server.commands.fields import refuse_unknown
 from pynenc_mongo.mongomock_server.commands.state import Command, Reply, State, check_hint, order_in, refuse
 from pynenc_mongo.mongomock_server.messages import CODEC
 from pynenc_mongo.mongomock_server.replies import (
@@ -32,6 +34,7 @@ def insert(state: State, command: Command) -> Reply:
 def update(state: State, command: Command) -> Reply:
     """See https://www.mongodb.com/docs/manual/reference/command/update/."""
     collection = state.collection(command)
+    refuse(command, "let")
     matched = modified = 0
     upserted: list[dict[str, Any]] = []
 
@@ -51,6 +54,7 @@ def update(state: State, command: Command) -> Reply:
 def delete(state: State, command: Command) -> Reply:
     """See https://www.mongodb.com/docs/manual/reference/command/delete/."""
     collection = state.collection(command)
+    refuse(command, "let")
     deleted = 0
 
     def run(_: int, statement: Command) -> None:
@@ -100,7 +104,7 @@ def find_and_modify(state: State, command: Command) -> Reply:
 def _modified(collection: Any, command: Command, before: Any, fields: Any) -> Reply:
     """Update what findAndModify found, or insert what it did not find."""
     wanted, change = command.get("query") or {}, command["update"]
-    _check_change(change)
+    check_change(change)
     if before is not None:
         old = _shown(collection, before, fields)
         done = lookup.update(collection, {**wanted, "_id": before["_id"]}, change, multi=False, upsert=False)
@@ -117,33 +121,12 @@ def _update(collection: Any, statement: Command) -> lookup.Updated:
     refuse(statement, "collation", "arrayFilters", "c")
     check_hint(collection, statement)
     change, multi = statement.get("u"), bool(statement.get("multi"))
-    _check_change(change)
-    if multi and isinstance(change, dict) and not _has_operators(change):
+    check_change(change)
+    if multi and isinstance(change, dict) and not has_operators(change):
         raise CommandError(FAILED_TO_PARSE, "multi update is not supported for replacement-style update")
     return lookup.update(
         collection, statement["q"], change, multi=multi, upsert=bool(statement.get("upsert"))
     )
-
-
-def _check_change(change: Any) -> None:
-    if not isinstance(change, dict | list):
-        raise CommandError(FAILED_TO_PARSE, "Update argument must be either an object or an array")
-    if isinstance(change, dict) and _has_operators(change):
-        wrong = [name for name in change if not name.startswith("$")]
-        if wrong:
-            raise CommandError(
-                FAILED_TO_PARSE, f"Unknown modifier: {wrong[0]}. Expected a valid update modifier"
-            )
-        bare = [name for name, value in change.items() if not isinstance(value, dict)]
-        if bare:
-            raise CommandError(
-                FAILED_TO_PARSE,
-                f"Modifiers operate on fields but we found type {type(change[bare[0]]).__name__} instead",
-            )
-
-
-def _has_operators(change: Command) -> bool:
-    return next(iter(change), "").startswith("$")
 
 
 def _shown(collection: Any, document: Any, fields: Any) -> Any:
@@ -161,6 +144,8 @@ def _statements(command: Command, name: str) -> Sequence[dict[str, Any]]:
             INVALID_LENGTH,
             f"Write batch sizes must be between 1 and {MOST_STATEMENTS}. Got {len(statements)} operations.",
         )
+    for statement in statements:
+        refuse_unknown(f"{next(iter(command))}.{name}", statement)
     return statements
 
 
