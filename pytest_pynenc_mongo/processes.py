@@ -1,7 +1,8 @@
-"""Child processes that do not outlive their parent: both ends of one contract.
+"""Child processes that do not outlive their parent: the parent's end of the contract.
 
 The parent starts a child with a pipe to its standard input, waits for the one line that says it is ready, and
-ends it with all that it started. The child ends by itself as soon as its parent is gone.
+ends it with all that it started. The child ends by itself as soon as its parent is gone: `end_with_parent`,
+which the mongomock server's process has, too.
 """
 
 import contextlib
@@ -9,17 +10,14 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_pynenc_mongo.errors import NotReadyError
 
 _TAIL_LINES = 30
 _STOP_SECONDS = 10.0
-_LOOK_EVERY_SECONDS = 0.2
 
 
 class Child:
@@ -99,23 +97,6 @@ def start_child(command: Sequence[str], log: Path) -> Child:
             start_new_session=True,
         )
     return Child(process, log)
-
-
-def end_with_parent(parent_pid: int, end: Callable[[], None]) -> None:
-    """Call `end` from a thread as soon as the parent is gone.
-
-    The end of standard input says so at once, unless a process forked from the parent holds the pipe
-    open; that this process has another parent says so always.
-    """
-    threading.Thread(target=_watch, args=(parent_pid, end), name="lease on the parent", daemon=True).start()
-
-
-def _watch(parent_pid: int, end: Callable[[], None]) -> None:
-    standard_input = sys.stdin.fileno()
-    while os.getppid() == parent_pid:
-        if _is_readable(standard_input, _LOOK_EVERY_SECONDS) and not os.read(standard_input, 1):
-            break
-    end()
 
 
 def _is_readable(file: int, seconds: float) -> bool:

@@ -10,7 +10,7 @@ import shutil
 import sys
 import threading
 
-from pytest_pynenc_mongo.processes import end_with_parent
+from pynenc_mongo.mongomock_server.process import end_with_parent
 
 
 def main(directory: str, parent_pid: int) -> None:

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pynenc_mongo.mongomock_server.process import end_with_parent
 from pytest_pynenc_mongo import apps, wiring
-from pytest_pynenc_mongo.processes import end_with_parent
 from pytest_pynenc_mongo.runners import announce_start
 
 if TYPE_CHECKING:

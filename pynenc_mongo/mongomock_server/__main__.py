@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
         return 1
     _announce(announcement, directory)
     if arguments:
-        end_with_parent(int(arguments[1]), directory)
+        end_with_parent(int(arguments[1]), lambda: end(directory))
     # signals are for the main thread, which waits for nothing else
     threading.Thread(target=_serve, args=(listener,), daemon=True).start()
     threading.Event().wait()

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from multiprocessing import current_process, parent_process
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +28,7 @@ VARIABLE: Final = "PYNENC_MONGOMOCK_URL"
 
 _PREFIX = "pynenc-mongomock-"
 _START_SECONDS = 30.0
-_STOP_SECONDS = 2.0
+_LOOK_EVERY_SECONDS = 0.2
 # macOS takes the least, and counts the byte that ends the path
 _PATH_LIMIT_BYTES = 103
 _SHORT_DIRECTORY = "/tmp"  # noqa: S108 - the directory that is made in it is this user's alone
@@ -68,10 +69,7 @@ class MongomockServer:
         if os.getpid() != self._owner_pid:
             return
         atexit.unregister(self.close)
-        self.kill()  # its data is worth nothing without it
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        _end(self._process)  # its data is worth nothing without it
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -194,11 +192,18 @@ def _start(directory: Path) -> subprocess.Popen[bytes]:
         return process
     from pynenc_mongo.errors import MongoUnreachableError
 
-    process.kill()
-    process.wait()
+    _end(process)
     said = log.read_text(errors="replace").strip() or f"nothing, exit code {process.returncode}"
     shutil.rmtree(directory, ignore_errors=True)
     raise MongoUnreachableError(f"the mongomock server did not start; it says: {said}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 def _says_something(process: subprocess.Popen[bytes], seconds: float) -> bool:
@@ -209,8 +214,8 @@ def _says_something(process: subprocess.Popen[bytes], seconds: float) -> bool:
         return bool(selector.select(seconds)) and bool(os.read(process.stdout.fileno(), 4096))
 
 
-def end_with_parent(parent_pid: int, directory: Path) -> None:
-    """Watch the parent from a thread; end this process, its directory included, as soon as it is gone.
+def end_with_parent(parent_pid: int, end: Callable[[], object]) -> None:
+    """Watch the parent from a thread, and call `end`, which ends this process, as soon as it is gone.
 
     The end of standard input says so at once, unless a process forked from the parent holds the pipe
     open; that this process has another parent says so always.
@@ -222,7 +227,7 @@ def end_with_parent(parent_pid: int, directory: Path) -> None:
             while os.getppid() == parent_pid:
                 if selector.select(_LOOK_EVERY_SECONDS) and not os.read(sys.stdin.fileno(), 1):
                     break
-        end(directory)
+        end()
 
     threading.Thread(target=watch, name="watch on the parent", daemon=True).start()
 
@@ -236,9 +241,6 @@ def end_on_signals(directory: Path) -> None:
 def end(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     os._exit(0)
-
-
-_LOOK_EVERY_SECONDS = 0.2
 
 
 def _after_fork_in_child() -> None:
