@@ -50,7 +50,7 @@ class MongoAddress:
 
 
 def mask_url(url: str) -> str:
-    """Return `url`, well-formed or not, with passwords and authkeys replaced by `***`."""
+    """Return `url`, well-formed or not, with passwords replaced by `***`."""
     without_password = _USERINFO_PASSWORD.sub(r"\1:***@", url)
     return _SECRET_PROPERTY.sub(r"\1:***", _SECRET_OPTION.sub(r"\1=***", without_password))
 
