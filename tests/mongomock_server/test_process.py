@@ -37,13 +37,12 @@ _PARENT = """
 @pytest.fixture
 def own_shared_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """`mongomock://` of this process as if it had not been used before."""
-    monkeypatch.delenv(process.VARIABLE, raising=False)
+    monkeypatch.setenv(process.VARIABLE, "")  # not deleted: what shared_url() puts there goes with the test
     monkeypatch.setattr(process, "_shared", None)
     monkeypatch.setattr(multiprocessing.current_process(), "authkey", os.urandom(32))
     yield
     if process._shared is not None:
         process._shared.close()
-    monkeypatch.setenv(process.VARIABLE, "")  # what shared_url() has put there goes with the test
 
 
 def started_by_child(then: str, **environment: str) -> tuple["subprocess.Popen[str]", int, Path]:
