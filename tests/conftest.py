@@ -1,5 +1,7 @@
 """The engines that the backends are tested on, each started once for a test process."""
 
+import os
+import sys
 import uuid
 from collections.abc import Iterator
 
@@ -8,12 +10,12 @@ from pynenc import Pynenc
 
 from pynenc_mongo import start_mongomock_server
 from pynenc_mongo.storage import client
-from pytest_pynenc_mongo import databases, engines, wiring
+from pytest_pynenc_mongo import databases, engines, processes, wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from pytest_pynenc_mongo.options import EMBEDDED_URL, Options
 from tests.commands import CommandLog, logged_commands
 from tests.engines import WITH_INDEXES, engines_of, server_of
-from tests.storage.helpers import address_of, new_name
+from tests.storage.helpers import CHILD_SECONDS, address_of, new_name
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -38,6 +40,20 @@ def embedded_url() -> Iterator[str]:
     """SecantusDB in a child process: the real wire."""
     with engines.running(Options(EMBEDDED_URL, "tests", "")) as engine:
         yield engine.url
+
+
+@pytest.fixture(scope="session")
+def replica_set_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """SecantusDB as a replica set of one, in a child process: there the driver retries single writes."""
+    directory = tmp_path_factory.mktemp("replica-set")
+    command = [sys.executable, "-m", "tests.replica_set_main", str(directory), str(os.getpid())]
+    child = processes.start_child(command, directory / "server.log")
+    try:
+        url = child.first_line(CHILD_SECONDS)
+        yield url
+        client.close_server(url)
+    finally:
+        child.kill()
 
 
 @pytest.fixture(scope="session")
