@@ -2,14 +2,16 @@
 
 from typing import Any, Self
 
+from pymongo.errors import AutoReconnect, OperationFailure
 from pynenc.exceptions import ConfigError, PynencError
 
 
 class PynencMongoError(PynencError):
     """Root of every error that `pynenc_mongo` raises by itself.
 
-    Driver errors (`pymongo.errors.PyMongoError`) travel unchanged where the driver already says all
-    there is to say.
+    What the server or the way to it does wrong is one of them, and the driver's error too: pynenc's loops
+    forgive its own errors only. Other errors of the driver, such as for a document that BSON cannot hold,
+    travel unchanged.
     """
 
     def _to_json_dict(self) -> dict[str, Any]:
@@ -25,8 +27,20 @@ class MongoConfigError(PynencMongoError, ConfigError, ValueError):
     """A setting cannot be used; the message names the setting, its source and the remedy."""
 
 
-class MongoUnreachableError(PynencMongoError):
+class MongoServerError(PynencMongoError):
+    """What MongoDB, or the way to it, did wrong: it may go well later."""
+
+
+class MongoUnreachableError(MongoServerError):
     """No MongoDB server answered in time, or a mongomock server did not start."""
+
+
+class MongoOutageError(MongoServerError, AutoReconnect):
+    """An operation got no answer that counts, however often it was sent: it may be done, or not."""
+
+
+class MongoRefusedError(MongoServerError, OperationFailure):
+    """The server refused an operation, and has done nothing of it; `code` and `details` are the server's."""
 
 
 class MongoStoreNotSharedError(PynencMongoError):

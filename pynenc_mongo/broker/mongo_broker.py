@@ -12,7 +12,7 @@ from pynenc_mongo.broker.documents import COMPONENT, MESSAGES, NEXT_FIRST, SPECS
 from pynenc_mongo.component import collections_of, settings_of
 from pynenc_mongo.conf.config_broker import ConfigBrokerMongo
 from pynenc_mongo.storage.ordered_keys import OrderedKeys
-from pynenc_mongo.storage.verbs import pop
+from pynenc_mongo.storage.verbs import count, insert_all_missing, pop
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -46,7 +46,8 @@ class MongoBroker(BaseBroker):
             encode_message(place, invocation_id, queue_name, priority)
             for place, invocation_id in zip(places, invocation_ids, strict=True)
         ]
-        self._collections.indexed(MESSAGES).insert_many(messages)
+        # a key is made once: one that is taken was taken by this message, whose answer was lost
+        insert_all_missing(self._collections.indexed(MESSAGES), messages)
 
     def retrieve_invocation(self, queue_name: str | None = None) -> InvocationId | None:
         """Take the next invocation id out of a queue (the first configured one by default), or None.
@@ -63,7 +64,7 @@ class MongoBroker(BaseBroker):
         """Count the messages of some queues, of all configured ones by default."""
         queues = self.conf.queues if queue_names is None else queue_names
         self._validate_queue_names(queues)
-        return self._collections.existing(MESSAGES).count_documents({"queue": {"$in": list(queues)}})
+        return count(self._collections.existing(MESSAGES), {"queue": {"$in": list(queues)}})
 
     def purge(self) -> None:
         """Remove every message of this app."""

@@ -6,7 +6,6 @@ would cost every task a command; whoever looks for blocking invocations next mee
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from pynenc.identifiers.invocation_id import InvocationId
 from pynenc.invocation.status import InvocationStatus
@@ -15,7 +14,7 @@ from pynenc.orchestrator.base_orchestrator import BaseBlockingControl
 from pynenc_mongo.orchestrator.documents import EDGES, OLDEST_FIRST, EdgeDoc, encode_edge
 from pynenc_mongo.orchestrator.invocations import Invocations
 from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.verbs import find_page, insert_all_missing
+from pynenc_mongo.storage.verbs import delete_all, find_all, insert_all_missing, ordered_pages
 
 _PAGE = 200
 
@@ -43,23 +42,12 @@ class MongoBlockingControl(BaseBlockingControl):
         One command where nobody waits.
         """
         left = max_num_invocations
-        for page in self._edge_pages():
+        for page in ordered_pages(self._collections.existing(EDGES), {}, OLDEST_FIRST, size=_PAGE):
             for invocation_id in self._ready(page)[:left]:
                 left -= 1
                 yield invocation_id
             if left <= 0:
                 return
-
-    def _edge_pages(self) -> Iterator[list[EdgeDoc]]:
-        wanted: dict[str, Any] = {}
-        while True:
-            page = find_page(self._collections.existing(EDGES), wanted, size=_PAGE, sort=list(OLDEST_FIRST))
-            if page:
-                yield page
-            if len(page) < _PAGE:
-                return
-            since, key = page[-1]["since"], page[-1]["_id"]
-            wanted = {"$or": [{"since": {"$gt": since}}, {"since": since, "_id": {"$gt": key}}]}
 
     def _ready(self, edges: Sequence[EdgeDoc]) -> list[InvocationId]:
         waited = list(dict.fromkeys(edge["waited"] for edge in edges))
@@ -73,7 +61,7 @@ class MongoBlockingControl(BaseBlockingControl):
         """Return those among `ids` that wait for an invocation which has not finished."""
         if not ids:
             return set()
-        edges = list(self._collections.existing(EDGES).find({"waiter": {"$in": list(ids)}}))
+        edges = find_all(self._collections.existing(EDGES), {"waiter": {"$in": list(ids)}})
         if not edges:
             return set()
         statuses = self._invocations.statuses_of([edge["waited"] for edge in edges])
@@ -81,7 +69,7 @@ class MongoBlockingControl(BaseBlockingControl):
 
     def _forget(self, waited: Sequence[str]) -> None:
         if waited:
-            self._collections.existing(EDGES).delete_many({"waited": {"$in": list(waited)}})
+            delete_all(self._collections.existing(EDGES), {"waited": {"$in": list(waited)}})
 
 
 def _is_over(status: InvocationStatus | None) -> bool:

@@ -15,6 +15,7 @@ from pynenc_mongo.orchestrator.documents import (
     slot_of,
 )
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.verbs import update
 
 type Invocation = DistributedInvocation[Any, Any]
 
@@ -44,7 +45,8 @@ class ConcurrencyControl:
     def index_arguments(self, invocation: Invocation) -> None:
         """Make an invocation known by its arguments; a controlled one is so from its registration on."""
         if not is_controlled(invocation):
-            self._collections.existing(INVOCATIONS).update_one(
+            update(
+                self._collections.existing(INVOCATIONS),
                 {"_id": invocation.invocation_id},
                 {"$set": {"arguments": digests(invocation.call.serialized_arguments)}},
             )
@@ -61,7 +63,7 @@ class ConcurrencyControl:
         pending = {"_id": invocation.invocation_id, "status": InvocationStatus.PENDING.value}
         slot = {"$set": {"slot": slot_of(invocation.task.task_id, arguments)}}
         try:
-            self._collections.existing(INVOCATIONS).update_one(pending, slot)
+            update(self._collections.ruled(INVOCATIONS), pending, slot)
         except DuplicateKeyError:
             return False
         return True

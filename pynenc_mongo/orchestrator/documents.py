@@ -34,6 +34,7 @@ class InvocationDoc(TypedDict):
     status_at: int
     owner: str | None
     retries: NotRequired[int]
+    retried_by: NotRequired[str]  # the token of the last retry that was counted
     arguments: NotRequired[list[str]]  # one digest an argument, for concurrency control
     slot: NotRequired[str]  # what only one invocation at a time may hold, while it holds it
     finished_at: NotRequired[int]  # when its auto-purge period began

@@ -10,7 +10,7 @@ from pynenc.orchestrator.atomic_service import ActiveRunnerInfo
 from pynenc_mongo.orchestrator.documents import HEARTBEATS, decode_heartbeat, encode_heartbeat
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.verbs import insert_all_missing
+from pynenc_mongo.storage.verbs import find_all, insert_all_missing, update_all
 
 _LONGEST_PAUSE_SECONDS = 1.0
 # of the silence after which a runner is taken for dead
@@ -62,10 +62,9 @@ class Heartbeats:
         changes: dict[str, Any] = {"beat_at": to_micros(now), "may_run_service": may_run_service}
         if queues is not None:
             changes["queues"] = list(queues)
-        known = self._collections.existing(HEARTBEATS).update_many(
-            {"_id": {"$in": list(runner_ids)}}, {"$set": changes}
-        )
-        if known.matched_count < len(set(runner_ids)):
+        wanted = {"_id": {"$in": list(runner_ids)}}
+        known = update_all(self._collections.existing(HEARTBEATS), wanted, {"$set": changes})
+        if known < len(set(runner_ids)):
             self._add(runner_ids, now, may_run_service=may_run_service, queues=queues or ())
 
     def active(self, since: datetime, *, may_run_service: bool | None) -> list[ActiveRunnerInfo]:
@@ -73,7 +72,7 @@ class Heartbeats:
         wanted: dict[str, Any] = {"beat_at": {"$gte": to_micros(since)}}
         if may_run_service is not None:
             wanted["may_run_service"] = may_run_service
-        found = map(decode_heartbeat, self._collections.existing(HEARTBEATS).find(wanted))
+        found = map(decode_heartbeat, find_all(self._collections.existing(HEARTBEATS), wanted))
         return sorted(found, key=lambda runner: (runner.creation_time, runner.runner_id))
 
     def silent_among(self, runner_ids: Iterable[str], since: datetime) -> set[str]:
@@ -82,7 +81,7 @@ class Heartbeats:
         if not asked:
             return asked
         wanted = {"_id": {"$in": sorted(asked)}, "beat_at": {"$gte": to_micros(since)}}
-        found = self._collections.existing(HEARTBEATS).find(wanted, ["_id"])
+        found = find_all(self._collections.existing(HEARTBEATS), wanted, ["_id"])
         return asked - {document["_id"] for document in found}
 
     def presumed_dead(self, runner_id: str, started_at: datetime) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from pynenc.identifiers.call_id import CallId
 from pynenc.identifiers.invocation_id import InvocationId
@@ -12,7 +13,18 @@ from pynenc.invocation.status import InvocationStatus
 from pynenc_mongo.orchestrator.documents import INVOCATIONS, NEWEST_FIRST, InvocationDoc, digests, one_of
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.verbs import Filter, find_page, insert_all_missing
+from pynenc_mongo.storage.verbs import (
+    Filter,
+    count,
+    delete_all,
+    find_all,
+    find_by_key,
+    find_one,
+    find_page,
+    insert_all_missing,
+    ordered_pages,
+    update,
+)
 
 
 class Invocations:
@@ -53,18 +65,19 @@ class Invocations:
         return [InvocationId(document["_id"]) for document in found]
 
     def count(self, task_id: TaskId | None, statuses: Iterable[InvocationStatus] | None) -> int:
-        return self._collections.existing(INVOCATIONS).count_documents(_matching(task_id, statuses))
+        return count(self._collections.existing(INVOCATIONS), _matching(task_id, statuses))
 
     def with_status(self, ids: Sequence[str], statuses: Iterable[InvocationStatus]) -> list[InvocationId]:
         """Return those among `ids` that have one of `statuses`, in their order."""
-        found = set(self._ids({"_id": {"$in": list(ids)}, "status": one_of(statuses)}))
-        return [InvocationId(key) for key in ids if key in found]
+        wanted = {"_id": {"$in": list(ids)}, "status": one_of(statuses)}
+        found = find_page(self._collections.existing(INVOCATIONS), wanted, size=len(ids), projection=["_id"])
+        stored = {document["_id"] for document in found}
+        return [InvocationId(key) for key in ids if key in stored]
 
     def statuses_of(self, ids: Sequence[str]) -> dict[str, InvocationStatus]:
         """Return the status of each registered one among `ids`."""
-        wanted = {"_id": {"$in": list(ids)}}
-        found = self._collections.existing(INVOCATIONS).find(wanted, ["status"])
-        return {document["_id"]: InvocationStatus(document["status"]) for document in found}
+        found = find_by_key(self._collections.existing(INVOCATIONS), ids, ["status"])
+        return {key: InvocationStatus(document["status"]) for key, document in found.items()}
 
     def since_before(self, status: InvocationStatus, instant: datetime) -> Iterator[InvocationId]:
         """Return the invocations that have had `status` since `instant` or longer."""
@@ -73,29 +86,32 @@ class Invocations:
     def owners(self, status: InvocationStatus) -> dict[InvocationId, str]:
         """Return the owner of each invocation of `status` that has one."""
         wanted = {"status": status.value, "owner": {"$ne": None}}
-        found = self._collections.existing(INVOCATIONS).find(wanted, ["owner"])
+        found = find_all(self._collections.existing(INVOCATIONS), wanted, ["owner"])
         return {InvocationId(document["_id"]): str(document["owner"]) for document in found}
 
     def begin_auto_purge(self, invocation_id: str, at: datetime) -> None:
-        self._update(invocation_id, {"$set": {"finished_at": to_micros(at)}})
+        begun = {"$set": {"finished_at": to_micros(at)}}
+        update(self._collections.existing(INVOCATIONS), {"_id": invocation_id}, begun)
 
     def delete_finished_before(self, instant: datetime) -> None:
         wanted = {"finished_at": {"$lte": to_micros(instant)}}
-        self._collections.existing(INVOCATIONS).delete_many(wanted)
+        delete_all(self._collections.existing(INVOCATIONS), wanted)
 
     def add_retry(self, invocation_id: str) -> None:
-        self._update(invocation_id, {"$inc": {"retries": 1}})
+        # what has this token is counted: a repeated command counts once
+        token = uuid4().hex
+        uncounted = {"_id": invocation_id, "retried_by": {"$ne": token}}
+        counted = {"$inc": {"retries": 1}, "$set": {"retried_by": token}}
+        update(self._collections.existing(INVOCATIONS), uncounted, counted)
 
     def retries(self, invocation_id: str) -> int:
-        found = self._collections.existing(INVOCATIONS).find_one({"_id": invocation_id}, ["retries"])
+        found = find_one(self._collections.existing(INVOCATIONS), {"_id": invocation_id}, ["retries"])
         return found.get("retries", 0) if found else 0
 
-    def _update(self, invocation_id: str, update: Mapping[str, Any]) -> None:
-        self._collections.existing(INVOCATIONS).update_one({"_id": invocation_id}, update)
-
-    def _ids(self, wanted: Filter, **options: Any) -> Iterator[InvocationId]:
-        for document in self._collections.existing(INVOCATIONS).find(wanted, ["_id"], **options):
-            yield InvocationId(document["_id"])
+    def _ids(self, wanted: Filter) -> Iterator[InvocationId]:
+        invocations = self._collections.existing(INVOCATIONS)
+        for page in ordered_pages(invocations, wanted, NEWEST_FIRST, fields=["registered_at"]):
+            yield from (InvocationId(document["_id"]) for document in page)
 
 
 def _matching(task_id: TaskId | None, statuses: Iterable[InvocationStatus] | None) -> dict[str, Any]:

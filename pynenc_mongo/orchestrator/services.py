@@ -14,7 +14,7 @@ from pynenc.orchestrator.atomic_service import (
 from pynenc_mongo.orchestrator.documents import EXECUTIONS, decode_execution, encode_execution
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.verbs import insert_missing, put, update_if
+from pynenc_mongo.storage.verbs import delete_all, find_all, find_one, insert_missing, put, update, update_if
 
 _RUNNING = AtomicServiceExecutionStatus.RUNNING
 _BLOCKED = AtomicServiceExecutionStatus.BLOCKED
@@ -59,7 +59,7 @@ class AtomicServices:
                 self._begin_now(run)
             return True
         # taken: by another running one, or by this run itself, which a repeated start finds again
-        own = executions.find_one({"_id": run.atomic_service_id.atomic_service_run_id})
+        own = find_one(executions, {"_id": run.atomic_service_id.atomic_service_run_id})
         if own is not None:
             return own["status"] == _RUNNING.value
         blocked = _execution(run, run.started_at, _BLOCKED, reason or self._who_runs())
@@ -89,7 +89,8 @@ class AtomicServices:
         if reason:
             changes["reason"] = reason
         own_running = {"_id": run.atomic_service_id.atomic_service_run_id, "running": True}
-        if update_if(executions, own_running, {"$set": changes, "$unset": {"running": ""}}):
+        done = {"_id": own_running["_id"], **changes}
+        if update_if(executions, own_running, {"$set": changes, "$unset": {"running": ""}}, done):
             return
         unseen = AtomicServiceExecution(run.atomic_service_id, ended_at, ended_at, status, reason)
         insert_missing(executions, encode_execution(unseen))
@@ -97,7 +98,7 @@ class AtomicServices:
     def running(self) -> list[AtomicServiceExecution]:
         return [
             decode_execution(found)
-            for found in self._collections.existing(EXECUTIONS).find({"running": True})
+            for found in find_all(self._collections.existing(EXECUTIONS), {"running": True})
         ]
 
     def between(
@@ -128,12 +129,12 @@ class AtomicServices:
         if ended_since is not None:
             # a running execution has no end, and `None` is not less than a number
             too_old = {"ended_at": {"$lt": to_micros(ended_since)}, "_id": unprotected}
-            deleted += executions.delete_many(too_old).deleted_count
+            deleted += delete_all(executions, too_old)
         if newest > 0:
             ended = {"status": {"$ne": _RUNNING.value}, "_id": unprotected}
-            surplus = executions.find(ended, ["_id"], sort=[("started_at", -1)], skip=newest)
+            surplus = find_all(executions, ended, ["_id"], sort=[("started_at", -1)], skip=newest)
             keys = [document["_id"] for document in surplus]
-            deleted += executions.delete_many({"_id": {"$in": keys}}).deleted_count if keys else 0
+            deleted += delete_all(executions, {"_id": {"$in": keys}}) if keys else 0
         return deleted
 
     def _abandon_run_of_dead_runner(self) -> None:
@@ -147,9 +148,8 @@ class AtomicServices:
     def _begin_now(self, run: AtomicServiceRun) -> None:
         run.started_at = datetime.now(UTC)
         own = {"_id": run.atomic_service_id.atomic_service_run_id}
-        self._collections.existing(EXECUTIONS).update_one(
-            own, {"$set": {"started_at": to_micros(run.started_at)}}
-        )
+        started = {"$set": {"started_at": to_micros(run.started_at)}}
+        update(self._collections.existing(EXECUTIONS), own, started)
 
     def _who_runs(self) -> str:
         prior = next(iter(self.running()), None)

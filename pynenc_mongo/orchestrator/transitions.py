@@ -20,7 +20,7 @@ from pynenc_mongo.orchestrator.documents import (
 )
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.verbs import update_if
+from pynenc_mongo.storage.verbs import find_one, update_if
 
 _ATTEMPTS = 5
 _CALLER, _STRANGER = "caller", "stranger"
@@ -76,7 +76,7 @@ class Transitions:
 
         :raises KeyError: naming the invocation, if it is not registered
         """
-        found = self._collections.existing(INVOCATIONS).find_one({"_id": invocation_id}, RECORD_FIELDS)
+        found = find_one(self._collections.existing(INVOCATIONS), {"_id": invocation_id}, RECORD_FIELDS)
         if found is None:
             raise KeyError(f"invocation {invocation_id} is not registered")
         return decode_record(found)
@@ -97,10 +97,13 @@ class Transitions:
         precondition = rule.precondition(invocation_id, runner_id)
         current: InvocationStatusRecord | None = None
         for new in _new_records(target, runner_id if rule.caller_owns_next else None):
-            if update_if(self._collections.existing(INVOCATIONS), precondition, _update(new)):
+            done = {"_id": invocation_id, **encode_record(new)}
+            if update_if(self._collections.existing(INVOCATIONS), precondition, _update(new), done):
+                return new
+            current = self.record_of(invocation_id)
+            if current == new:  # by an attempt of the driver's own, whose answer was lost
                 return new
             # pynenc's own words for what forbids it; no words mean that it moved since
-            current = self.record_of(invocation_id)
             status_record_transition(current, target, runner_id)
         assert current is not None
         raise InvocationStatusRaceConditionError(invocation_id, current, new, self.record_of(invocation_id))

@@ -7,7 +7,7 @@ from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import APP_INFO, COMPONENT
 from pynenc_mongo.storage import client
 from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.verbs import put
+from pynenc_mongo.storage.verbs import collection_names, find_all, find_one, put
 
 _APP_INFO_SUFFIX = f".{COMPONENT}_{APP_INFO.name}"
 
@@ -24,7 +24,7 @@ class AppInfos:
 
         :raises KeyError: naming the app, if it said nothing
         """
-        document = self._collections.existing(APP_INFO).find_one({"_id": app_id})
+        document = find_one(self._collections.existing(APP_INFO), {"_id": app_id})
         if document is None:
             raise KeyError(
                 f"no app info is stored for app {app_id!r} in database {self._collections.database.name}"
@@ -36,9 +36,9 @@ def discover() -> dict[str, AppInfo]:
     """Return the apps in the database that the environment's settings name, by app id."""
     conf = ConfigStateBackendMongo()
     database = client.database_at(conf.address(), conf.limits())
-    names = [name for name in database.list_collection_names() if name.endswith(_APP_INFO_SUFFIX)]
+    names = [name for name in collection_names(database) if name.endswith(_APP_INFO_SUFFIX)]
     return {
         document["_id"]: documents.decode_app_info(document)
         for name in sorted(names)
-        for document in database[name].find({})
+        for document in find_all(database[name], {})
     }

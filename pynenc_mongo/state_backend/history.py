@@ -10,7 +10,7 @@ from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import HISTORY, HistoryDoc
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import sortable
-from pynenc_mongo.storage.verbs import pages, put_many
+from pynenc_mongo.storage.verbs import BY_KEY, find_all, pages, put_many
 
 # sorts after every key that begins with the same instant
 _AFTER_ALL_KEYS = "\U0010ffff"
@@ -31,7 +31,7 @@ class Histories:
     def of(self, invocation_id: str) -> list[InvocationHistory]:
         """Return the records of an invocation, oldest first."""
         wanted = {"invocation_id": invocation_id}
-        found = self._collections.existing(HISTORY).find(wanted, sort=[("_id", 1)])
+        found = find_all(self._collections.existing(HISTORY), wanted, sort=list(BY_KEY))
         # of two changes within one microsecond the status itself knows which came first
         return sorted(map(documents.decode_history, found), key=_instants)
 

@@ -11,7 +11,7 @@ from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import INVOCATIONS
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.verbs import Filter, pages
+from pynenc_mongo.storage.verbs import Filter, find_one, pages
 
 
 class Invocations:
@@ -29,7 +29,7 @@ class Invocations:
         self._payloads.replace_many(self._collections.indexed(INVOCATIONS), encoded, "arguments")
 
     def get(self, invocation_id: str) -> tuple[InvocationDTO, CallDTO] | None:
-        find = partial(self._collections.existing(INVOCATIONS).find_one, {"_id": invocation_id})
+        find = partial(find_one, self._collections.existing(INVOCATIONS), {"_id": invocation_id})
         found = self._payloads.read(find, "arguments", f"invocation {invocation_id}")
         return documents.decode_invocation(*found) if found else None
 

@@ -8,7 +8,7 @@ from pynenc.runner.runner_context import RunnerContext
 from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import RUNNER_CONTEXTS
 from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.verbs import pages, put
+from pynenc_mongo.storage.verbs import find_by_key, pages, put
 
 
 class RunnerContexts:
@@ -20,8 +20,7 @@ class RunnerContexts:
 
     def get_all(self, runner_ids: Sequence[str]) -> list[RunnerContext]:
         """Return the stored ones among `runner_ids`, in their order."""
-        found = self._collections.existing(RUNNER_CONTEXTS).find({"_id": {"$in": list(runner_ids)}})
-        stored = {document["_id"]: document for document in found}
+        stored = find_by_key(self._collections.existing(RUNNER_CONTEXTS), runner_ids)
         return [documents.decode_runner_context(stored[key]) for key in runner_ids if key in stored]
 
     def matching(self, text: str) -> Iterator[RunnerContext]:

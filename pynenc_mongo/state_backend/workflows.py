@@ -11,7 +11,7 @@ from pynenc_mongo.state_backend.documents import SUB_INVOCATIONS, WORKFLOW_DATA,
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.naming import compound_key
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.verbs import insert_missing, pages, put
+from pynenc_mongo.storage.verbs import distinct, insert_missing, pages, put
 
 
 class Workflows:
@@ -23,7 +23,7 @@ class Workflows:
         put(self._collections.indexed(WORKFLOWS), documents.encode_workflow(workflow))
 
     def types(self) -> Iterator[TaskId]:
-        return map(TaskId.from_key, self._collections.existing(WORKFLOWS).distinct("type"))
+        return map(TaskId.from_key, distinct(self._collections.existing(WORKFLOWS), "type"))
 
     def runs(self, workflow_type: TaskId | None = None) -> Iterator[WorkflowIdentity]:
         wanted = {"type": workflow_type.key} if workflow_type else {}

@@ -1,5 +1,7 @@
 """The collections of one component of one app: specs in, plain pymongo collections out."""
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +13,10 @@ from pymongo.operations import IndexModel
 from pynenc_mongo.conf.config_mongo import ConfigMongo
 from pynenc_mongo.storage import client
 from pynenc_mongo.storage.naming import collection_prefix
+from pynenc_mongo.storage.verbs import collection_names, delete_all, make_indexes
+
+# for how long indexes are taken to be there still
+_SURE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,8 @@ class Collections:
     """Finds the collections of one component of one app, in whichever process it is asked.
 
     A collection is made by the first write that creates documents, together with its indexes: one
-    `createIndexes` command, and none where there is no secondary index.
+    `createIndexes` command, and none where there is no secondary index. Somebody else may drop it, indexes
+    and all, and a write would make it again without them: so that command is sent again from time to time.
     """
 
     def __init__(
@@ -35,7 +42,7 @@ class Collections:
         self._limits = conf.limits()
         self._prefix = f"{collection_prefix(app_id)}{component}_"
         self._specs = tuple(specs)
-        self._indexed: set[str] = set()
+        self._indexed_at: dict[str, float] = {}
         self._database: Database[Any] | None = None
         self._epoch = 0
 
@@ -57,10 +64,18 @@ class Collections:
 
     def indexed[Doc: Mapping[str, Any]](self, spec: CollectionSpec[Doc]) -> Collection[Doc]:
         """Return the collection to insert or upsert into, its indexes made."""
+        made_at = self._indexed_at.get(spec.name, -math.inf)
+        return self.ruled(spec) if time.monotonic() - made_at > _SURE_SECONDS else self.existing(spec)
+
+    def ruled[Doc: Mapping[str, Any]](self, spec: CollectionSpec[Doc]) -> Collection[Doc]:
+        """Return the collection for a write that a unique index decides on: its indexes are there now.
+
+        :raises pymongo.errors.DuplicateKeyError: if they are not, and what is stored forbids them
+        """
         collection = self.existing(spec)
-        if spec.indexes and spec.name not in self._indexed:
-            collection.create_indexes(list(spec.indexes))
-            self._indexed.add(spec.name)
+        if spec.indexes:
+            make_indexes(collection, spec.indexes)
+            self._indexed_at[spec.name] = time.monotonic()
         return collection
 
     def purge(self) -> None:
@@ -68,8 +83,8 @@ class Collections:
 
         Somebody may have dropped a collection meanwhile, indexes and all: the next insert makes sure of them.
         """
-        stored = set(self.database.list_collection_names())
+        stored = set(collection_names(self.database))
         for spec in self._specs:
             if self._prefix + spec.name in stored:
-                self.existing(spec).delete_many({})
-        self._indexed.clear()
+                delete_all(self.existing(spec), {})
+        self._indexed_at.clear()

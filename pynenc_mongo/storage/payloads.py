@@ -12,18 +12,26 @@ from functools import partial
 from typing import Any, NotRequired, TypedDict
 
 from pymongo.collection import Collection
-from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.errors import DuplicateKeyError
 
-from pynenc_mongo.errors import MissingPartsError
+from pynenc_mongo.errors import MissingPartsError, MongoRefusedError
 from pynenc_mongo.storage.collections import CollectionSpec
 from pynenc_mongo.storage.verbs import (
     PAGE_SIZE,
     Document,
     Filter,
     Update,
+    delete_all,
+    find_by_key,
+    find_one,
     find_page,
+    insert_all_missing,
     insert_missing,
     put_many,
+    put_returning,
+    put_where,
+    upsert_returning,
+    upsert_where,
 )
 
 _READS_OF_A_MOVING_VALUE = 5
@@ -101,7 +109,7 @@ class Payloads:
     def discard(self, payload: Payload) -> None:
         """Delete the parts of a payload that no document names any more."""
         if "generation" in payload:
-            self._parts().delete_many({"_id": {"$in": _part_keys(payload)}})
+            delete_all(self._parts(), {"_id": {"$in": _part_keys(payload)}})
 
     # a text under a key
 
@@ -111,20 +119,20 @@ class Payloads:
 
     def put_missing(self, heads: Collection[HeadDoc], key: str, text: str) -> None:
         """Store `text` under `key` unless something is stored there: for keys made of their content."""
-        if self._needs_parts(text) and heads.find_one({"_id": key}, ["_id"]):
+        if self._needs_parts(text) and find_one(heads, {"_id": key}, ["_id"]):
             return
         payload = self.store(text)
         with self._discarded_if_refused(payload):
             stored = insert_missing(heads, {"_id": key, "payload": payload})
         if not stored:
-            self.discard(payload)
+            self._discard_unless_named(heads, key, payload)
 
     def get(self, heads: Collection[HeadDoc], key: str) -> str | None:
         """Return the text under `key`, or None.
 
         :raises MissingPartsError: if a part of it is not stored
         """
-        found = self.read(lambda: heads.find_one({"_id": key}), "payload", key)
+        found = self.read(lambda: find_one(heads, {"_id": key}), "payload", key)
         return found[1] if found else None
 
     # a text in a field of a document
@@ -138,8 +146,8 @@ class Payloads:
         self._write(
             document,
             field,
-            plainly=lambda small: collection.replace_one(key | small, document, upsert=True),
-            returning=lambda: collection.find_one_and_replace(key, document, upsert=True),
+            plainly=lambda small: put_where(collection, key | small, document),
+            returning=lambda: put_returning(collection, document),
         )
 
     def merge(
@@ -156,8 +164,8 @@ class Payloads:
         self._write(
             document,
             field,
-            plainly=lambda small: collection.update_one(key | small, update, upsert=True),
-            returning=lambda: collection.find_one_and_update(key, update, upsert=True),
+            plainly=lambda small: upsert_where(collection, key | small, update),
+            returning=lambda: upsert_returning(collection, key, update),
         )
 
     def replace_many(self, collection: Collection[Any], documents: Sequence[Document], field: str) -> None:
@@ -203,7 +211,7 @@ class Payloads:
         """
         for document in found:
             key = document["_id"]
-            again = partial(collection.find_one, {"_id": key})
+            again = partial(find_one, collection, {"_id": key})
             if read := self.read(again, field, key, found=document):
                 yield read
 
@@ -220,7 +228,7 @@ class Payloads:
             page = find_page(collection, wanted, size=PAGE_SIZE, projection=named, **options)
             keys = [document["_id"] for document in page]
             if keys:
-                collection.delete_many({"_id": {"$in": keys}})
+                delete_all(collection, {"_id": {"$in": keys}})
             for document in page:
                 self.discard(document.get(field, {}))
             deleted += keys
@@ -248,21 +256,30 @@ class Payloads:
                     plainly({f"{field}.generation": {"$exists": False}})
                     return
             replaced = returning()
-        if replaced is not None:
+        # after a lost answer that may be this very text
+        if replaced is not None and replaced[field].get("generation") != payload.get("generation"):
             self.discard(replaced[field])
 
     @contextmanager
     def _discarded_if_refused(self, payload: Payload) -> Iterator[None]:
         """Delete the parts if the server refuses the document that names them.
 
-        Not after any other error: a write whose answer is lost may still be done, now or a moment later,
-        and then needs its parts. Parts that nobody names in the end are removed by a purge.
+        Not after any other error: a write whose answer is lost, or that a majority has not confirmed, may be
+        done, and then needs its parts. Parts that nobody names in the end are removed by a purge.
         """
         try:
             yield
-        except OperationFailure:
+        except MongoRefusedError:
             self.discard(payload)
             raise
+
+    def _discard_unless_named(self, heads: Collection[HeadDoc], key: str, payload: Payload) -> None:
+        """Delete parts that were stored for nothing: a write that was repeated may have met its own key."""
+        if "generation" not in payload:
+            return
+        found = find_one(heads, {"_id": key})
+        if found is None or found["payload"].get("generation") != payload["generation"]:
+            self.discard(payload)
 
     def _needs_parts(self, text: str) -> bool:
         return len(text) > self._part_bytes
@@ -276,7 +293,7 @@ class Payloads:
             {"_id": key, "data": data} for key, data in zip(_part_keys(payload), slices, strict=True)
         ]
         try:
-            self._parts().insert_many(documents)
+            insert_all_missing(self._parts(), documents)
         except BaseException:
             self.discard(payload)
             raise
@@ -284,7 +301,7 @@ class Payloads:
 
     def _load_parts(self, payload: Payload, owner: str) -> bytes:
         keys = _part_keys(payload)
-        found = {part["_id"]: part["data"] for part in self._parts().find({"_id": {"$in": keys}})}
+        found = find_by_key(self._parts(), keys)
         missing = [key for key in keys if key not in found]
         if missing:
             raise MissingPartsError(
@@ -292,7 +309,7 @@ class Payloads:
                 f"(generation {payload['generation']}): they were deleted by something other than these "
                 "backends, store the value again"
             )
-        return b"".join(found[key] for key in keys)
+        return b"".join(found[key]["data"] for key in keys)
 
 
 def _part_keys(payload: Payload) -> list[str]:

@@ -1,85 +1,74 @@
-"""The few atomic shapes that the components need."""
+"""The few shapes that the components send, and the only place where they are sent.
 
-from collections.abc import Iterator, Mapping, Sequence
+Each is one command, sent again where that does no harm (`repeating`). All but `pop` may raise
+`MongoOutageError` and `MongoRefusedError` as `repeated` does, `pop` as `once`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from pymongo.collection import Collection
+from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.operations import IndexModel
+
+from pynenc_mongo.storage.repeating import once, repeated
 
 type Filter = Mapping[str, Any]
 type Update = Mapping[str, Any]
 type Document = Mapping[str, Any]
+type Order = Sequence[tuple[str, int]]
 
 PAGE_SIZE = 1000
+BY_KEY: Order = (("_id", 1),)
 
 _DUPLICATE_KEY = 11000
+# an index on many documents takes long, and ends nobody's start
+_INDEX_SECONDS = 24 * 3600.0
 
 
-def insert_missing(collection: Collection[Any], document: Document) -> bool:
-    """Insert `document` unless its key is taken; return whether it was inserted."""
-    try:
-        collection.insert_one(document)
-    except DuplicateKeyError:
-        return False
-    return True
+# what there is
 
 
-def insert_all_missing(collection: Collection[Any], documents: Sequence[Document]) -> list[Document]:
-    """Insert in one command every document whose key is free; return those whose key is taken.
+def collection_names(database: Database[Any]) -> list[str]:
+    return repeated(database, database.list_collection_names)
 
-    :raises pymongo.errors.BulkWriteError: if a document fails for any other reason
+
+def make_indexes(collection: Collection[Any], indexes: Sequence[IndexModel]) -> None:
+    """Make what is missing of some indexes, and the collection with them, in one command.
+
+    :raises pymongo.errors.DuplicateKeyError: if one shall be unique, and what is stored is not
     """
-    if not documents:
-        return []
-    try:
-        collection.insert_many(documents, ordered=False)
-    except BulkWriteError as error:
-        failures = error.details["writeErrors"]
-        if any(failure["code"] != _DUPLICATE_KEY for failure in failures):
-            raise
-        return [documents[failure["index"]] for failure in failures]
-    return []
+    repeated(collection, lambda: collection.create_indexes(list(indexes)), attempt_seconds=_INDEX_SECONDS)
 
 
-def put(collection: Collection[Any], document: Document) -> None:
-    """Store `document` under its `_id`, in place of what was there."""
-    collection.replace_one({"_id": document["_id"]}, document, upsert=True)
+# to read
 
 
-def put_many[Doc: Document](collection: Collection[Doc], documents: Sequence[Document]) -> list[Doc]:
-    """Store each document under its `_id`, the last one of each; return those that had to make way.
-
-    New documents take one command together, unchanged ones one more; only a changed one takes a command
-    of its own: a bulk write would not say which document made way, and who discards its parts must know.
-    """
-    by_key = {_key(document): document for document in documents}
-    overtaken = [cast("Doc", document) for document in documents if by_key[_key(document)] is not document]
-    taken = insert_all_missing(collection, list(by_key.values()))
-    return overtaken + _replace_changed(collection, taken) if taken else overtaken
+def find_one[Doc: Document](
+    collection: Collection[Doc], wanted: Filter, fields: Sequence[str] | None = None
+) -> Doc | None:
+    return repeated(collection, lambda: collection.find_one(wanted, fields))
 
 
-def _replace_changed[Doc: Document](collection: Collection[Doc], documents: Sequence[Document]) -> list[Doc]:
-    keys = [_key(document) for document in documents]
-    stored = {_key(found): found for found in collection.find({"_id": {"$in": keys}})}
-    changed = [document for document in documents if stored.get(_key(document)) != document]
-    replaced = [
-        collection.find_one_and_replace({"_id": _key(document)}, document, upsert=True)
-        for document in changed
-    ]
-    return [document for document in replaced if document is not None]
+def find_all[Doc: Document](
+    collection: Collection[Doc], wanted: Filter, fields: Sequence[str] | None = None, **options: Any
+) -> list[Doc]:
+    """Return every document that meets `wanted`: for what is known to be few; a thousand take one command."""
+    return repeated(
+        collection, lambda: list(collection.find(wanted, fields, batch_size=PAGE_SIZE, **options))
+    )
 
 
-def update_if(collection: Collection[Any], precondition: Filter, update: Update) -> bool:
-    """Update the one document that meets `precondition`; return whether there was one."""
-    return collection.update_one(precondition, update).matched_count == 1
-
-
-def pop[Doc: Document](collection: Collection[Doc], wanted: Filter, **options: Any) -> Doc | None:
-    """Take one document out for good: no two callers receive the same one.
-
-    Never repeat it after an error: whether the document was taken is not known.
-    """
-    return collection.find_one_and_delete(wanted, **options)
+def find_by_key[Doc: Document](
+    collection: Collection[Doc], keys: Sequence[str], fields: Sequence[str] | None = None
+) -> dict[str, Doc]:
+    """Return the stored ones among some documents by their `_id`, in one command, or none for no key."""
+    asked = sorted(set(keys))
+    if not asked:
+        return {}
+    found = find_page(collection, {"_id": {"$in": asked}}, size=len(asked), projection=fields)
+    return {_key(document): document for document in found}
 
 
 def find_page[Doc: Document](
@@ -89,7 +78,7 @@ def find_page[Doc: Document](
 
     Without `batch_size` a server sends 101 documents at first, and the rest of a page is a command more.
     """
-    return list(collection.find(wanted, limit=size, batch_size=size, **options))
+    return repeated(collection, lambda: list(collection.find(wanted, limit=size, batch_size=size, **options)))
 
 
 def pages[Doc: Document](
@@ -103,8 +92,8 @@ def pages[Doc: Document](
 ) -> Iterator[list[Doc]]:
     """Read documents in order of their (string) `_id`, `size` at a time, each page one bounded command.
 
-    What others write meanwhile neither shifts a page nor repeats a document, and the driver may retry
-    every page, which it cannot do with an open cursor.
+    What others write meanwhile neither shifts a page nor repeats a document, and every page may be sent
+    again, which an open cursor may not.
 
     :param after: only keys greater than this one
     :param until: only keys less than or equal to this one
@@ -112,12 +101,241 @@ def pages[Doc: Document](
     while True:
         keys = {"$gt": after} if until is None else {"$gt": after, "$lte": until}
         chosen = {**wanted, "_id": keys}
-        page = find_page(collection, chosen, size=size, projection=fields, sort=[("_id", 1)])
+        page = find_page(collection, chosen, size=size, projection=fields, sort=list(BY_KEY))
         if page:
             yield page
         if len(page) < size:
             return
         after = _key(page[-1])
+
+
+def ordered_pages[Doc: Document](
+    collection: Collection[Doc],
+    wanted: Filter,
+    order: Order,
+    *,
+    size: int = PAGE_SIZE,
+    fields: Sequence[str] | None = None,
+) -> Iterator[list[Doc]]:
+    """Read documents in an order that tells each one's place, `size` at a time, as `pages` does.
+
+    :param order: fields of the documents, and of `fields` if given, the last one unique
+    """
+    chosen = wanted
+    while page := find_page(collection, chosen, size=size, projection=fields, sort=list(order)):
+        yield page
+        if len(page) < size:
+            return
+        chosen = {**wanted, "$or": _behind(page[-1], order)}
+
+
+def _behind(last: Document, order: Order) -> list[dict[str, Any]]:
+    """Return what documents behind `last` meet one of: equal first fields, and further in the next one."""
+    return [
+        {
+            **{field: last[field] for field, _ in order[:place]},
+            name: {"$gt" if direction > 0 else "$lt": last[name]},
+        }
+        for place, (name, direction) in enumerate(order)
+    ]
+
+
+def count(collection: Collection[Any], wanted: Filter) -> int:
+    return repeated(collection, lambda: collection.count_documents(wanted))
+
+
+def distinct(collection: Collection[Any], field: str, wanted: Filter | None = None) -> list[Any]:
+    return repeated(collection, lambda: collection.distinct(field, wanted))
+
+
+# to insert
+
+
+def insert_missing(collection: Collection[Any], document: Document) -> bool:
+    """Insert `document` unless its key is taken; return whether it was inserted.
+
+    At a later attempt a key that is taken by the very document counts as inserted: let documents of two
+    writers differ.
+    """
+
+    def insert() -> bool:
+        try:
+            collection.insert_one(document)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    def insert_again() -> bool:
+        return insert() or collection.find_one({"_id": document["_id"]}) == document
+
+    return repeated(collection, insert, again=insert_again)
+
+
+def insert_all_missing(collection: Collection[Any], documents: Sequence[Document]) -> list[Document]:
+    """Insert in one command every document whose key is free; return those whose key is taken.
+
+    After a lost answer what was inserted by itself is among the taken ones.
+
+    :raises MongoRefusedError: if a document fails for any other reason
+    :raises MongoOutageError: if the server does not confirm them
+    """
+    if not documents:
+        return []
+
+    def insert() -> list[Document]:
+        try:
+            collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            return [documents[place] for place in _taken_places(error)]
+        return []
+
+    return repeated(collection, insert)
+
+
+def _taken_places(error: BulkWriteError) -> list[int]:
+    """Return the places of the documents whose key was taken, if nothing else went wrong."""
+    details: Mapping[str, Any] = error.details or {}
+    failures = details.get("writeErrors", [])
+    # that is an error too which only says that a majority has not confirmed what was inserted
+    if details.get("writeConcernErrors") or any(failure["code"] != _DUPLICATE_KEY for failure in failures):
+        raise error
+    return [failure["index"] for failure in failures]
+
+
+# to store by key
+
+
+def put(collection: Collection[Any], document: Document) -> None:
+    """Store `document` under its `_id`, in place of what was there."""
+    key = {"_id": document["_id"]}
+    repeated(collection, _twice(lambda: collection.replace_one(key, document, upsert=True)))
+
+
+def put_where(collection: Collection[Any], wanted: Filter, document: Document) -> None:
+    """Store `document` in place of the one that meets `wanted`, which names its key, or as a new one.
+
+    :raises pymongo.errors.DuplicateKeyError: if one has the key and does not meet `wanted`
+    """
+    repeated(collection, lambda: collection.replace_one(wanted, document, upsert=True))
+
+
+def put_returning[Doc: Document](collection: Collection[Doc], document: Doc) -> Doc | None:
+    """Store `document` under its `_id`; return what was there.
+
+    After a lost answer that may be the document itself.
+    """
+    key = {"_id": _key(document)}
+    return repeated(collection, _twice(lambda: collection.find_one_and_replace(key, document, upsert=True)))
+
+
+def put_many[Doc: Document](collection: Collection[Doc], documents: Sequence[Doc]) -> list[Doc]:
+    """Store each document under its `_id`, the last one of each; return those that had to make way.
+
+    New documents take one command together, unchanged ones one more; only a changed one takes a command
+    of its own: a bulk write would not say which document made way, and who discards its parts must know.
+    """
+    by_key = {_key(document): document for document in documents}
+    overtaken = [document for document in documents if by_key[_key(document)] is not document]
+    taken = cast("list[Doc]", insert_all_missing(collection, list(by_key.values())))
+    return overtaken + _replace_changed(collection, taken) if taken else overtaken
+
+
+def _replace_changed[Doc: Document](collection: Collection[Doc], documents: Sequence[Doc]) -> list[Doc]:
+    stored = find_by_key(collection, list(map(_key, documents)))
+    changed = [document for document in documents if stored.get(_key(document)) != document]
+    replaced = [(put_returning(collection, document), document) for document in changed]
+    return [before for before, document in replaced if before is not None and before != document]
+
+
+# to update
+
+
+def update(collection: Collection[Any], wanted: Filter, changes: Update) -> int:
+    """Update one document, by changes that may be made twice; return how many met `wanted`."""
+    return repeated(collection, lambda: collection.update_one(wanted, changes).matched_count)
+
+
+def update_all(collection: Collection[Any], wanted: Filter, changes: Update) -> int:
+    """Update all documents that meet `wanted`, by changes that may be made twice; return how many did."""
+    return repeated(collection, lambda: collection.update_many(wanted, changes).matched_count)
+
+
+def update_if(collection: Collection[Any], precondition: Filter, changes: Update, done: Filter) -> bool:
+    """Update the one document that meets `precondition`; return whether there was one.
+
+    :param done: what it meets once this update, and no other, was made; asked after a lost answer
+    """
+
+    def attempt() -> bool:
+        return collection.update_one(precondition, changes).matched_count == 1
+
+    def attempt_again() -> bool:
+        return attempt() or collection.find_one(done, ["_id"]) is not None
+
+    return repeated(collection, attempt, again=attempt_again)
+
+
+def upsert_if(collection: Collection[Any], precondition: Filter, changes: Update, done: Filter) -> bool:
+    """Update the document that meets `precondition`, or insert it if its key is free; return whether.
+
+    :param done: as in `update_if`
+    """
+
+    def attempt() -> bool:
+        try:
+            collection.update_one(precondition, changes, upsert=True)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    def attempt_again() -> bool:
+        # first: by its own claim it would be refused, or make it anew
+        return collection.find_one(done, ["_id"]) is not None or attempt()
+
+    return repeated(collection, attempt, again=attempt_again)
+
+
+def upsert_where(collection: Collection[Any], wanted: Filter, changes: Update) -> None:
+    """Change the document that meets `wanted`, which names its key, or make it of both.
+
+    :raises pymongo.errors.DuplicateKeyError: if one has the key and does not meet `wanted`
+    """
+    repeated(collection, lambda: collection.update_one(wanted, changes, upsert=True))
+
+
+def upsert_returning[Doc: Document](
+    collection: Collection[Doc], wanted: Filter, changes: Update
+) -> Doc | None:
+    """As `upsert_where`; return what was there before, which may be the same after a lost answer."""
+    return repeated(collection, _twice(lambda: collection.find_one_and_update(wanted, changes, upsert=True)))
+
+
+# to take away
+
+
+def delete_all(collection: Collection[Any], wanted: Filter) -> int:
+    """Delete what meets `wanted`; return how many, fewer than there were after a lost answer."""
+    return repeated(collection, lambda: collection.delete_many(wanted).deleted_count)
+
+
+def pop[Doc: Document](collection: Collection[Doc], wanted: Filter, **options: Any) -> Doc | None:
+    """Take one document out for good: no two callers receive the same one.
+
+    Sent once: after an error it is not known whether the document was taken.
+    """
+    return once(collection, lambda: collection.find_one_and_delete(wanted, **options))
+
+
+def _twice[T](upsert: Callable[[], T]) -> Callable[[], T]:
+    """Do an upsert by key once more if it meets the key: one of two first writers may, on older servers."""
+
+    def attempt() -> T:
+        try:
+            return upsert()
+        except DuplicateKeyError:
+            return upsert()
+
+    return attempt
 
 
 def _key(document: Any) -> str:

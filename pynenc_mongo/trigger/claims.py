@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import batched, chain
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from pymongo.errors import DuplicateKeyError
 from pynenc.trigger.conditions import ValidCondition
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.naming import compound_key
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.verbs import PAGE_SIZE, pages
+from pynenc_mongo.storage.verbs import PAGE_SIZE, delete_all, pages, upsert_if
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import CLAIMS, VALID_CONDITIONS
 
@@ -58,13 +58,11 @@ class Claims:
         filter meets nothing and its insert meets the key.
         """
         free = {"_id": compound_key(*name), "until": {"$lte": to_micros(now)}}
-        claim = {"$set": {"until": to_micros(now + timedelta(seconds=seconds))}}
-        try:
-            self._collections.indexed(CLAIMS).update_one(free, claim, upsert=True)
-        except DuplicateKeyError:
-            return False
-        return True
+        token = uuid4().hex
+        claim = {"$set": {"until": to_micros(now + timedelta(seconds=seconds)), "taken_by": token}}
+        own = {"_id": free["_id"], "taken_by": token}
+        return upsert_if(self._collections.indexed(CLAIMS), free, claim, own)
 
     def delete_expired(self, instant: datetime) -> None:
         """Delete the claims that expired before `instant` and that nobody took over."""
-        self._collections.existing(CLAIMS).delete_many({"until": {"$lt": to_micros(instant)}})
+        delete_all(self._collections.existing(CLAIMS), {"until": {"$lt": to_micros(instant)}})

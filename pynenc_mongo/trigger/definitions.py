@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from pynenc.identifiers.task_id import TaskId
 from pynenc.models.trigger_definition_dto import TriggerDefinitionDTO
@@ -12,7 +13,16 @@ from pynenc.trigger.conditions import ConditionContext, EventCondition, TriggerC
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import from_micros, to_micros
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.verbs import Filter, insert_missing, pages, update_if
+from pynenc_mongo.storage.verbs import (
+    Filter,
+    distinct,
+    find_all,
+    find_one,
+    insert_missing,
+    pages,
+    update,
+    update_if,
+)
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import CONDITIONS, CRON_EXECUTIONS, TRIGGERS, Condition, ConditionDoc
 
@@ -34,7 +44,7 @@ class Conditions:
     def add_source(self, condition_id: str, task_id: TaskId) -> None:
         """Let a stored condition listen to a task too."""
         source = {"$addToSet": {"source_task_ids": task_id.key}}
-        self._collections.existing(CONDITIONS).update_one({"_id": condition_id}, source)
+        update(self._collections.existing(CONDITIONS), {"_id": condition_id}, source)
 
     def all(self) -> list[Condition]:
         return self._decoded(chain.from_iterable(pages(self._collections.existing(CONDITIONS), {})))
@@ -55,7 +65,7 @@ class Conditions:
     def watched_tasks(self, context_type: type[ConditionContext]) -> set[TaskId]:
         """Return the tasks that conditions of a context type listen to."""
         wanted = {"context_type": context_type.__name__}
-        keys = self._collections.existing(CONDITIONS).distinct("source_task_ids", wanted)
+        keys = distinct(self._collections.existing(CONDITIONS), "source_task_ids", wanted)
         return set(map(TaskId.from_key, keys))
 
     def watched_by_context(
@@ -65,7 +75,8 @@ class Conditions:
         by_name = {each.__name__: each for each in context_types}
         watched: dict[type[ConditionContext], set[TaskId]] = {each: set() for each in by_name.values()}
         wanted = {"context_type": {"$in": list(by_name)}}
-        for found in self._collections.existing(CONDITIONS).find(wanted, ["context_type", "source_task_ids"]):
+        fields = ["context_type", "source_task_ids"]
+        for found in find_all(self._collections.existing(CONDITIONS), wanted, fields):
             tasks = map(TaskId.from_key, found.get("source_task_ids", ()))
             watched[by_name[found["context_type"]]].update(tasks)
         return watched
@@ -75,7 +86,7 @@ class Conditions:
         return [condition for condition in found if isinstance(condition, EventCondition)]
 
     def _find(self, wanted: Filter) -> list[Condition]:
-        return self._decoded(self._collections.existing(CONDITIONS).find(wanted))
+        return self._decoded(find_all(self._collections.existing(CONDITIONS), wanted))
 
     def _decoded(self, found: Iterable[ConditionDoc]) -> list[Condition]:
         read = self._payloads.read_each(self._collections.existing(CONDITIONS), found, "condition")
@@ -110,7 +121,7 @@ class Triggers:
 
     def _find(self, wanted: Filter) -> list[TriggerDefinitionDTO]:
         triggers = self._collections.existing(TRIGGERS)
-        found = self._payloads.read_each(triggers, triggers.find(wanted), "argument_provider")
+        found = self._payloads.read_each(triggers, find_all(triggers, wanted), "argument_provider")
         return [documents.decode_trigger(document, provider) for document, provider in found]
 
 
@@ -120,7 +131,7 @@ class CronExecutions:
 
     def last(self, condition_id: str) -> datetime | None:
         """Return when the condition was last satisfied, in UTC."""
-        found = self._collections.existing(CRON_EXECUTIONS).find_one({"_id": condition_id})
+        found = find_one(self._collections.existing(CRON_EXECUTIONS), {"_id": condition_id})
         return from_micros(found["at"]) if found else None
 
     def advance(self, condition_id: str, expected: datetime | None, instant: datetime) -> bool:
@@ -129,7 +140,10 @@ class CronExecutions:
         Of all who expect the same, one writes: the precondition stands in the filter, the key is unique.
         """
         executions = self._collections.indexed(CRON_EXECUTIONS)
-        at = to_micros(instant)
+        own = {"_id": condition_id, "written_by": uuid4().hex}
+        written = {**own, "at": to_micros(instant)}
         if expected is None:
-            return insert_missing(executions, {"_id": condition_id, "at": at})
-        return update_if(executions, {"_id": condition_id, "at": to_micros(expected)}, {"$set": {"at": at}})
+            return insert_missing(executions, written)
+        return update_if(
+            executions, {"_id": condition_id, "at": to_micros(expected)}, {"$set": written}, done=own
+        )

@@ -47,6 +47,7 @@ class CronExecutionDoc(TypedDict):
 
     _id: str
     at: int
+    written_by: str  # one token a write, which tells a writer its own after a lost answer
 
 
 class ValidConditionDoc(TypedDict):
@@ -61,6 +62,7 @@ class ClaimDoc(TypedDict):
 
     _id: str
     until: int
+    taken_by: str  # one token a claim, as above
 
 
 class EventDoc(TypedDict):

@@ -8,7 +8,16 @@ from pynenc.trigger.monitoring import EventMarkerPage, EventRecord
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.verbs import Filter, find_page
+from pynenc_mongo.storage.verbs import (
+    Filter,
+    count,
+    distinct,
+    find_all,
+    find_by_key,
+    find_one,
+    find_page,
+    update_all,
+)
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import EVENTS, MARKER_FIELDS, EventDoc
 
@@ -81,7 +90,7 @@ class Events:
     def get_all(self, event_ids: Sequence[str]) -> dict[str, EventRecord | None]:
         """Return the event of each id, or None, in one command."""
         wanted = {"_id": {"$in": list(event_ids)}}
-        found: Iterable[EventDoc] = self._collections.existing(EVENTS).find(wanted) if event_ids else ()
+        found = find_all(self._collections.existing(EVENTS), wanted) if event_ids else []
         stored = {event.event_id: event for event in self._decoded(found)}
         return {event_id: stored.get(event_id) for event_id in event_ids}
 
@@ -90,7 +99,7 @@ class Events:
         return self._decoded(self._page(chosen, limit, offset, sort=[("when", -1)]))
 
     def count(self, chosen: EventFilter) -> int:
-        return self._collections.existing(EVENTS).count_documents(chosen.wanted())
+        return count(self._collections.existing(EVENTS), chosen.wanted())
 
     def markers(self, chosen: EventFilter, limit: int, offset: int) -> EventMarkerPage:
         """Return markers of the events that meet `chosen`, oldest first, and how many there are in all."""
@@ -103,23 +112,24 @@ class Events:
 
     def link(self, event_ids: Sequence[str], invocation_id: str) -> None:
         """Add an invocation to what the stored ones among `event_ids` triggered, once, in one command."""
-        self._collections.existing(EVENTS).update_many(
-            {"_id": {"$in": list(event_ids)}}, {"$addToSet": {"triggered_invocation_ids": invocation_id}}
-        )
+        wanted = {"_id": {"$in": list(event_ids)}}
+        linked = {"$addToSet": {"triggered_invocation_ids": invocation_id}}
+        update_all(self._collections.existing(EVENTS), wanted, linked)
 
     def triggered_by(self, event_id: str) -> list[str]:
         """Return the invocations that an event triggered, in the order in which they were linked."""
-        found = self._collections.existing(EVENTS).find_one({"_id": event_id}, ["triggered_invocation_ids"])
+        events = self._collections.existing(EVENTS)
+        found = find_one(events, {"_id": event_id}, ["triggered_invocation_ids"])
         return found.get("triggered_invocation_ids", []) if found else []
 
     def codes(self) -> list[str]:
         # the condition is met by every code, and puts the query on its index
-        return sorted(self._collections.existing(EVENTS).distinct("code", {"code": {"$gte": ""}}))
+        return sorted(distinct(self._collections.existing(EVENTS), "code", {"code": {"$gte": ""}}))
 
     def with_code(self, event_ids: Iterable[str], code: str) -> set[str]:
         """Return the ids, among `event_ids`, of the stored events that have the code."""
-        found = self._collections.existing(EVENTS).find({"_id": {"$in": list(event_ids)}}, ["code"])
-        return {document["_id"] for document in found if document["code"] == code}
+        found = find_by_key(self._collections.existing(EVENTS), list(event_ids), ["code"])
+        return {event_id for event_id, document in found.items() if document["code"] == code}
 
     def delete_before(self, instant: datetime) -> list[str]:
         """Delete the events before `instant`; return their ids."""

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import batched, chain, islice
+from operator import itemgetter
 from typing import Any
 
 from pynenc.trigger.monitoring import TriggerRunRecord
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.verbs import PAGE_SIZE, Filter, find_page
+from pynenc_mongo.storage.verbs import PAGE_SIZE, Filter, distinct, find_all, find_page
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import RUNS, TriggerRunDoc
 
@@ -69,7 +70,7 @@ class TriggerRuns:
         """Return the atomic service runs in which stored trigger runs took place."""
         # the condition is met by every id, and puts the query on its index, which is sparse
         named = {"service_run_id": {"$gte": ""}}
-        return set(self._collections.existing(RUNS).distinct("service_run_id", named))
+        return set(distinct(self._collections.existing(RUNS), "service_run_id", named))
 
     def delete_before(self, instant: datetime) -> int:
         """Delete the runs before `instant`; return how many. A run without an instant stays."""
@@ -87,7 +88,7 @@ class TriggerRuns:
         return len(self._payloads.delete(self._collections.existing(RUNS), wanted, "record", **options))
 
     def _of(self, wanted: Filter) -> list[TriggerRunRecord]:
-        found = sorted(self._collections.existing(RUNS).find(wanted), key=lambda document: document["when"])
+        found = sorted(find_all(self._collections.existing(RUNS), wanted), key=itemgetter("when"))
         return self._decoded(found)
 
     def _decoded(self, found: Iterable[TriggerRunDoc]) -> list[TriggerRunRecord]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from multiprocessing.context import BaseContext
 from textwrap import dedent
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -57,11 +58,19 @@ def documents_in(collection: Any) -> dict[str, Any]:
     return {document["_id"]: document for document in collection.find({})}
 
 
+# what a driver's options say where nobody waits for a server that fails
+HASTY = SimpleNamespace(
+    client=SimpleNamespace(options=SimpleNamespace(timeout=0.1, server_selection_timeout=0.1))
+)
+
+
 class Failing:
-    """A collection whose server fails in one method.
+    """A collection whose server fails in one method, again and again.
 
     It refuses to do it, or the connection breaks: before it was done, or after, so that its answer is lost.
     """
+
+    database = HASTY
 
     def __init__(self, collection: Collection[Any], method: str, how: str) -> None:
         assert how in FAILURES

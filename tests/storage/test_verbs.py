@@ -7,6 +7,7 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 from pymongo.operations import IndexModel
 
+from pynenc_mongo.errors import MongoRefusedError
 from pynenc_mongo.storage.verbs import (
     insert_all_missing,
     insert_missing,
@@ -17,7 +18,7 @@ from pynenc_mongo.storage.verbs import (
     update_if,
 )
 from tests.commands import CommandLog
-from tests.storage.helpers import documents_in, raised
+from tests.storage.helpers import HASTY, documents_in, raised
 
 Things = Collection[Any]
 
@@ -74,12 +75,15 @@ def test_a_write_error_that_is_no_duplicate_raises() -> None:
     errors = [{"index": 0, "code": 11000}, {"index": 1, "code": 121, "errmsg": "document failed validation"}]
 
     class Refusing:
+        database = HASTY
+        full_name = "shop.things"
+
         def insert_many(self, *_: Any, **__: Any) -> None:
             raise BulkWriteError({"writeErrors": errors})
 
     refusing: Any = Refusing()
-    error = raised(BulkWriteError, lambda: insert_all_missing(refusing, [{"_id": "1"}, {"_id": "2"}]))
-    assert error.details["writeErrors"] == errors
+    error = raised(MongoRefusedError, lambda: insert_all_missing(refusing, [{"_id": "1"}, {"_id": "2"}]))
+    assert error.details == {"writeErrors": errors}
 
 
 # put
@@ -144,24 +148,27 @@ def test_put_many_stores_a_document_that_vanished_between_its_two_commands(thing
     assert documents_in(things) == {"1": {"_id": "1", "colour": "red"}}
 
 
-# swap and claim
+# update_if and pop
 
 
-def test_swap_updates_only_what_meets_the_precondition(things: Things) -> None:
+def test_only_what_meets_the_precondition_is_updated(commands: CommandLog, things: Things) -> None:
     put(things, {"_id": "1", "colour": "red"})
-    to_blue = {"$set": {"colour": "blue"}}
-    assert update_if(things, {"_id": "1", "colour": "red"}, to_blue)
-    assert not update_if(things, {"_id": "1", "colour": "red"}, to_blue)
-    assert not update_if(things, {"_id": "2"}, to_blue)
+    to_blue, done = {"$set": {"colour": "blue"}}, {"_id": "1", "colour": "blue"}
+    commands.clear()
+    assert update_if(things, {"_id": "1", "colour": "red"}, to_blue, done)
+    assert not update_if(things, {"_id": "1", "colour": "red"}, to_blue, done)
+    assert not update_if(things, {"_id": "2"}, to_blue, done)
+    assert commands.names() == ["update"] * 3  # what is done is asked for after a lost answer only
     assert documents_in(things) == {"1": {"_id": "1", "colour": "blue"}}
 
 
-def test_a_swap_that_changes_nothing_was_still_won(things: Things) -> None:
-    put(things, {"_id": "1", "colour": "red"})
-    assert update_if(things, {"_id": "1", "colour": "red"}, {"$set": {"colour": "red"}})
+def test_an_update_that_changes_nothing_was_still_made(things: Things) -> None:
+    red = {"_id": "1", "colour": "red"}
+    put(things, red)
+    assert update_if(things, red, {"$set": {"colour": "red"}}, done=red)
 
 
-def test_claim_takes_the_first_wanted_document_out(things: Things) -> None:
+def test_pop_takes_the_first_wanted_document_out(things: Things) -> None:
     things.insert_many([{"_id": "1", "rank": 2}, {"_id": "2", "rank": 1}, {"_id": "3", "rank": 0}])
     assert pop(things, {"rank": {"$gt": 0}}, sort=[("rank", 1)]) == {"_id": "2", "rank": 1}
     assert pop(things, {"_id": "2"}) is None

@@ -1,0 +1,133 @@
+"""Which operations are sent again after a lost answer or a failover, and for how long.
+
+The driver repeats a single read by itself, and a single write where the server is part of a replica set or of
+a sharded cluster, but never an `update_many`, a `delete_many` or a `createIndexes`
+(https://www.mongodb.com/docs/manual/core/retryable-writes/). What is `repeated` here does no harm
+when it is done twice: it names its documents by their keys, or by a condition that they no longer meet
+afterwards. A pop is not of that kind, and is sent `once`.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from itertools import chain, repeat
+from typing import Any, NoReturn
+
+import pymongo
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+)
+
+from pynenc_mongo.errors import MongoOutageError, MongoRefusedError
+
+type Place = Collection[Any] | Database[Any]
+
+_RETRYABLE = "RetryableWriteError"
+# what a member says that goes away, or a router that does not reach one, where no label says that it passes
+# (https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md)
+_PASSING_CODES = frozenset({6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+# what a member says before it does anything
+_NOT_BEGUN_CODES = frozenset({10107, 13435})
+_TIME_EXPIRED = 50
+_LEAST_SECONDS = 0.001
+_PAUSES_SECONDS = (0.0, 0.02, 0.05, 0.1, 0.2)
+_LONGEST_PAUSE_SECONDS = 0.5
+
+
+def repeated[T](
+    place: Place,
+    operation: Callable[[], T],
+    *,
+    again: Callable[[], T] | None = None,
+    attempt_seconds: float | None = None,
+) -> T:
+    """Do `operation`, and do it again while errors come that pass.
+
+    That goes on for as long as one operation may take in all (`timeoutMS`), or a server may be looked for
+    (`serverSelectionTimeoutMS`), if that is less.
+
+    :param again: what is done instead at later attempts: the one before may have been carried out
+    :param attempt_seconds: what each attempt may take, where that is not the rest of the time
+    :raises MongoOutageError: if it is not known in the end whether it was done
+    :raises MongoRefusedError: if the server refused it
+    """
+    until = time.monotonic() + _patience_seconds(place)
+    pauses = chain(_PAUSES_SECONDS, repeat(_LONGEST_PAUSE_SECONDS))
+    attempt, is_open = operation, False  # whether an attempt may have been carried out
+    while True:
+        try:
+            with pymongo.timeout(attempt_seconds or max(until - time.monotonic(), _LEAST_SECONDS)):
+                return attempt()
+        except PyMongoError as error:
+            pause = next(pauses)
+            if not _passes(error) or time.monotonic() + pause >= until:
+                _tell(place, error, is_open=is_open)
+            is_open = is_open or not _was_not_begun(error)
+        time.sleep(pause)
+        attempt = again or operation
+
+
+def once[T](place: Place, operation: Callable[[], T]) -> T:
+    """Do `operation`, which would do something else the second time.
+
+    :raises MongoOutageError: if it is not known whether it was done
+    :raises MongoRefusedError: if the server refused it
+    """
+    try:
+        return operation()
+    except PyMongoError as error:
+        _tell(place, error, is_open=False)
+
+
+def _patience_seconds(place: Place) -> float:
+    options = (place if isinstance(place, Database) else place.database).client.options
+    return min(options.timeout or math.inf, options.server_selection_timeout)
+
+
+def _passes(error: PyMongoError) -> bool:
+    if isinstance(error, AutoReconnect) or error.has_error_label(_RETRYABLE):
+        return True
+    return isinstance(error, OperationFailure) and error.code in _PASSING_CODES
+
+
+def _was_not_begun(error: PyMongoError) -> bool:
+    """Whether the server has surely done nothing: it was not reached, or refused before it began."""
+    if isinstance(error, ServerSelectionTimeoutError | WaitQueueTimeoutError):
+        return True
+    return isinstance(error, NotPrimaryError) and _code_of(error) in _NOT_BEGUN_CODES
+
+
+def _tell(place: Place, error: PyMongoError, *, is_open: bool) -> NoReturn:
+    """Raise what pynenc's loops forgive, and callers understand."""
+    name = place.name if isinstance(place, Database) else place.full_name
+    if isinstance(error, DuplicateKeyError) or not isinstance(error, ConnectionFailure | OperationFailure):
+        raise error
+    if isinstance(error, OperationFailure) and not is_open and _is_refusal(error):
+        raise MongoRefusedError(
+            f"MongoDB refuses this in {name}: {error}", error.code, error.details
+        ) from error
+    done = "it was not done" if _was_not_begun(error) and not is_open else "it may be done, or not"
+    raise MongoOutageError(f"no answer from MongoDB for {name}, {done}: {error}") from error
+
+
+def _is_refusal(error: OperationFailure) -> bool:
+    """Whether the server answered that it does not do this, and nothing else may have happened."""
+    if isinstance(error, BulkWriteError):
+        return bool((error.details or {}).get("writeErrors"))
+    return not (_passes(error) or isinstance(error, WriteConcernError) or error.code == _TIME_EXPIRED)
+
+
+def _code_of(error: NotPrimaryError) -> int | None:
+    details: Any = error.details
+    return details.get("code") if isinstance(details, Mapping) else None
