@@ -87,7 +87,8 @@ class FaultyServer:
 
     @property
     def url(self) -> str:
-        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+        # a streaming monitor would hear from the server alone that it is primary again, which it always was
+        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true&serverMonitoringMode=poll"
 
     def start(self) -> None:
         """Listen, at the port of before if there was one."""

@@ -53,7 +53,6 @@ class MongoBroker(BaseBroker):
         """Take the next invocation id out of a queue (the first configured one by default), or None.
 
         Never repeated after an error: whether the server has handed the message out is not known then.
-        pynenc's recovery of invocations that stay registered is the safety net.
         """
         queue = self.conf.queues[0] if queue_name is None else queue_name
         self._validate_queue_names((queue,))

@@ -1,11 +1,11 @@
 """Every verb where its command fails once: on mongomock, on a standalone and on a replica set of one."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pymongo
 import pytest
-from pymongo import MongoClient
+from pymongo import MongoClient, common
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect, OperationFailure
 from pymongo.operations import IndexModel
@@ -14,7 +14,7 @@ from pynenc.exceptions import PynencError
 from pynenc_mongo.conf.config_mongo import ClientLimits
 from pynenc_mongo.errors import MongoOutageError, MongoRefusedError
 from pynenc_mongo.storage import client, verbs
-from pynenc_mongo.storage.payloads import Payloads
+from pynenc_mongo.storage.payloads import Payload, Payloads
 from tests.faulty import (
     NOT_PRIMARY,
     UNAUTHORIZED,
@@ -27,7 +27,7 @@ from tests.faulty import (
     nothing,
     only,
 )
-from tests.storage.helpers import address_of, documents_in, new_name, raised
+from tests.storage.helpers import AT_ONCE_SECONDS, address_of, documents_in, new_name, raised
 
 type Things = Collection[Any]
 type Verb = Callable[[Things], Any]
@@ -35,9 +35,12 @@ type Verb = Callable[[Things], Any]
 RED, BLUE = {"_id": "1", "colour": "red"}, {"_id": "1", "colour": "blue"}
 OTHER = {"_id": "2", "colour": "red"}
 TO_BLUE = {"$set": {"colour": "blue"}}
-# a repeated attempt of the driver's own would take a second message there: SecantusDB knows a retried write by its
-# maxTimeMS too, and that is less at each attempt
 FAULTS = {"not primary": Refused(NOT_PRIMARY), "broken": Broken.BEFORE, "answer lost": Broken.AFTER}
+
+FORGETFUL = (
+    "SecantusDB knows a write that the driver repeats by its maxTimeMS too, which is less at each attempt: "
+    "it does it anew, and the driver takes the second answer for the first"
+)
 
 # what each returns, and leaves of RED
 VERBS: dict[str, tuple[Verb, Any, list[Any]]] = {
@@ -60,7 +63,9 @@ VERBS: dict[str, tuple[Verb, Any, list[Any]]] = {
     "update_if of a miss": (lambda things: verbs.update_if(things, BLUE, TO_BLUE, OTHER), False, [RED]),
     "upsert_if": (lambda things: verbs.upsert_if(things, RED, TO_BLUE, BLUE), True, [BLUE]),
     "upsert_if of a new key": (
-        lambda things: verbs.upsert_if(things, {"_id": "2"}, {"$set": {"colour": "red"}}, OTHER),
+        lambda things: verbs.upsert_if(
+            things, {"_id": "2", "colour": "blue"}, {"$set": {"colour": "red"}}, OTHER
+        ),
         True,
         [RED, OTHER],
     ),
@@ -83,6 +88,12 @@ BLIND: dict[str, tuple[Verb, Any, list[Any]]] = {
     "upsert_returning": (lambda things: verbs.upsert_returning(things, {"_id": "1"}, TO_BLUE), RED, [BLUE]),
     "delete_all": (lambda things: verbs.delete_all(things, {}), 1, []),
 }
+
+
+@pytest.fixture(autouse=True)
+def no_half_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the driver look for a server that it lost more often than twice a second."""
+    monkeypatch.setattr(common, "MIN_HEARTBEAT_INTERVAL", 0.02)
 
 
 @pytest.fixture(params=["mongomock", "embedded", "replica_set"])
@@ -117,8 +128,16 @@ def _filled(server: FaultyServer, name: str, things: Things) -> Iterator[Things]
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize(("verb", "answer", "left"), VERBS.values(), ids=VERBS)
 def test_one_fault_changes_nothing(
-    server: FaultyServer, things: Things, verb: Verb, answer: Any, left: list[Any], fault: Fault
+    request: pytest.FixtureRequest,
+    server: FaultyServer,
+    things: Things,
+    verb: Verb,
+    answer: Any,
+    left: list[Any],
+    fault: Fault,
 ) -> None:
+    if fault is Broken.AFTER and "replica_set" in request.node.nodeid and answer is True:
+        request.applymarker(pytest.mark.xfail(strict=True, reason=FORGETFUL))
     server.judge = only(1, fault)
     assert verb(things) == answer
     server.judge = nothing
@@ -186,13 +205,12 @@ def test_what_the_server_refuses_is_told_at_once(
     assert list(documents_in(things).values()) == [RED]
 
 
-@pytest.mark.parametrize(("verb", "answer", "left"), [*VERBS.values(), *BLIND.values()], ids=[*VERBS, *BLIND])
+@pytest.mark.parametrize("verb", [verbs.find_one, verbs.delete_all])
 def test_a_server_that_stays_away_is_told_as_what_pynenc_forgives(
-    server: FaultyServer, hasty_things: Things, verb: Verb, answer: Any, left: list[Any]
+    server: FaultyServer, hasty_things: Things, verb: Callable[[Things, Any], Any]
 ) -> None:
-    del answer, left
     server.judge = lambda *_: Broken.BEFORE
-    error = raised(MongoOutageError, lambda: verb(hasty_things))
+    error = raised(MongoOutageError, lambda: verb(hasty_things, {}))
     assert isinstance(error, PynencError)
     assert isinstance(error, AutoReconnect)
     assert MongoOutageError.from_json("MongoOutageError", error.to_json()).args == error.args
@@ -201,10 +219,10 @@ def test_a_server_that_stays_away_is_told_as_what_pynenc_forgives(
 def test_a_server_that_comes_back_in_time_is_waited_for(server: FaultyServer, things: Things) -> None:
     assert verbs.count(things, {}) == 1
     server.stop()
-    with pymongo.timeout(0.3):
-        raised(MongoOutageError, lambda: verbs.update_all(things, {}, TO_BLUE))
-    server.start()
+    back = threading.Timer(0.3, server.start)
+    back.start()
     assert verbs.update_all(things, {}, TO_BLUE) == 1
+    back.join(AT_ONCE_SECONDS)
 
 
 # a write that is done and not confirmed
@@ -214,6 +232,7 @@ def test_a_server_that_comes_back_in_time_is_waited_for(server: FaultyServer, th
 def unconfirmed(request: pytest.FixtureRequest) -> Iterator[tuple[Things, Callable[[str], None]]]:
     """A collection, and what has one command of a name done and not confirmed by a majority."""
     url, name = request.getfixturevalue(f"{request.param}_url"), new_name()
+    things = client.database_at(address_of(url, name))["things"]
     error = {"code": 64, "codeName": "WriteConcernTimeout", "errmsg": "waiting for replication timed out"}
 
     def arm(command: str) -> None:
@@ -224,7 +243,6 @@ def unconfirmed(request: pytest.FixtureRequest) -> Iterator[tuple[Things, Callab
             data={"failCommands": [command], "writeConcernError": error},
         )
 
-    things = client.database_at(address_of(url, name))["things"]
     yield things, arm
     things.database.client.admin.command("configureFailPoint", "failCommand", mode="off")
     things.database.client.drop_database(name)
@@ -247,16 +265,14 @@ def test_a_missing_text_that_is_not_confirmed_can_be_stored_again(
     things, arm = unconfirmed
     parts = things.database["parts"]
 
-    def arming() -> Any:
-        # the next insert is that of the head
-        parts_then_arm = parts.with_options()
-        return parts_then_arm
+    class Arming(Payloads):
+        def store(self, text: str) -> Payload:
+            stored = super().store(text)
+            arm("insert")  # the next one is that of the head
+            return stored
 
-    payloads = Payloads(arming, 4)
-    payloads.put_missing(things, "0", "the collections are there")
-    stored = payloads.store("longer than four")
-    arm("insert")
-    raised(MongoOutageError, lambda: verbs.insert_missing(things, {"_id": "1", "payload": stored}))
+    raised(MongoOutageError, lambda: Arming(lambda: parts, 4).put_missing(things, "1", "longer than four"))
+    payloads = Payloads(lambda: parts, 4)
     payloads.put_missing(things, "1", "longer than four")
     assert payloads.get(things, "1") == "longer than four"
 
