@@ -9,7 +9,7 @@ from pynenc.broker.base_broker import BaseBroker
 from pynenc.identifiers.invocation_id import InvocationId
 
 from pynenc_mongo.broker.documents import COMPONENT, MESSAGES, NEXT_FIRST, SPECS, encode_message
-from pynenc_mongo.component import collections_of, settings_of
+from pynenc_mongo.component import collections_of, outliving_outages, settings_of
 from pynenc_mongo.conf.config_broker import ConfigBrokerMongo
 from pynenc_mongo.storage.ordered_keys import OrderedKeys
 from pynenc_mongo.storage.verbs import count, insert_all_missing, pop
@@ -63,7 +63,8 @@ class MongoBroker(BaseBroker):
         """Count the messages of some queues, of all configured ones by default."""
         queues = self.conf.queues if queue_names is None else queue_names
         self._validate_queue_names(queues)
-        return count(self._collections.existing(MESSAGES), {"queue": {"$in": list(queues)}})
+        with outliving_outages(self.app):  # MultiThreadRunner's loop asks
+            return count(self._collections.existing(MESSAGES), {"queue": {"$in": list(queues)}})
 
     def purge(self) -> None:
         """Remove every message of this app."""

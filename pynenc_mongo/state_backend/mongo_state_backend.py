@@ -13,7 +13,7 @@ from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 from pynenc.state_backend.base_state_backend import BaseStateBackend, InvocationHistory
 from pynenc.types import Params, Result
 
-from pynenc_mongo.component import collections_of, payloads_in, settings_of
+from pynenc_mongo.component import collections_of, outliving_outages, payloads_in, settings_of
 from pynenc_mongo.conf.config_state_backend import ConfigStateBackendMongo
 from pynenc_mongo.state_backend.discovery import AppInfos, discover
 from pynenc_mongo.state_backend.documents import COMPONENT, EXCEPTIONS, RESULTS, SPECS
@@ -253,7 +253,8 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
     # runner contexts
 
     def _store_runner_context(self, runner_context: "RunnerContext") -> None:
-        self._runner_contexts.put(runner_context)
+        with outliving_outages(self.app):  # ProcessRunner's loop stores one for each of its children
+            self._runner_contexts.put(runner_context)
 
     def _get_runner_context(self, runner_id: str) -> "RunnerContext | None":
         return next(iter(self._runner_contexts.get_all([runner_id])), None)

@@ -13,6 +13,7 @@ from pymongo.operations import IndexModel
 from pynenc_mongo.conf.config_mongo import ConfigMongo
 from pynenc_mongo.storage import client
 from pynenc_mongo.storage.naming import collection_prefix
+from pynenc_mongo.storage.repeating import reached
 from pynenc_mongo.storage.verbs import collection_names, delete_all, make_indexes
 
 # for how long indexes are taken to be there still
@@ -54,7 +55,7 @@ class Collections:
         """
         epoch = client.epoch()
         if self._database is None or self._epoch != epoch:
-            self._database = client.database_at(self._address, self._limits)
+            self._database = reached(lambda: client.database_at(self._address, self._limits))
             self._epoch = epoch  # last: until then no thread takes the old handle for a new one
         return self._database
 

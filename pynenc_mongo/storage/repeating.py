@@ -7,9 +7,12 @@ when it is done twice: it names its documents by their keys, or by a condition t
 afterwards. A pop is not of that kind, and is sent `once`.
 """
 
+import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import chain, repeat
 from typing import Any, NoReturn
 
@@ -29,7 +32,9 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from pynenc_mongo.errors import MongoOutageError, MongoRefusedError
+from pynenc_mongo.errors import MongoOutageError, MongoRefusedError, MongoUnreachableError
+
+logger = logging.getLogger(__name__)
 
 type Place = Collection[Any] | Database[Any]
 
@@ -40,6 +45,8 @@ _PASSING_CODES = frozenset({6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 116
 # what a member says before it does anything
 _NOT_BEGUN_CODES = frozenset({10107, 13435})
 _TIME_EXPIRED = 50
+
+_patience: ContextVar[Callable[[], bool]] = ContextVar("_patience", default=lambda: False)
 _LEAST_SECONDS = 0.001
 _PAUSES_SECONDS = (0.0, 0.02, 0.05, 0.1, 0.2)
 _LONGEST_PAUSE_SECONDS = 0.5
@@ -55,14 +62,14 @@ def repeated[T](
     """Do `operation`, and do it again while errors come that pass.
 
     That goes on for as long as one operation may take in all (`timeoutMS`), or a server may be looked for
-    (`serverSelectionTimeoutMS`), if that is less.
+    (`serverSelectionTimeoutMS`), if that is less; and then anew, as long as somebody is `patient`.
 
     :param again: what is done instead at later attempts: the one before may have been carried out
     :param attempt_seconds: what each attempt may take, where that is not the rest of the time
     :raises MongoOutageError: if it is not known in the end whether it was done
     :raises MongoRefusedError: if the server refused it
     """
-    until = time.monotonic() + _patience_seconds(place)
+    until = time.monotonic() + _round_seconds(place)
     pauses = chain(_PAUSES_SECONDS, repeat(_LONGEST_PAUSE_SECONDS))
     attempt, is_open = operation, False  # whether an attempt may have been carried out
     while True:
@@ -71,8 +78,11 @@ def repeated[T](
                 return attempt()
         except PyMongoError as error:
             pause = next(pauses)
-            if not _passes(error) or time.monotonic() + pause >= until:
+            is_over = time.monotonic() + pause >= until
+            if not _passes(error) or (is_over and not _goes_on(error)):
                 _tell(place, error, is_open=is_open)
+            if is_over:
+                until = time.monotonic() + _round_seconds(place)
             is_open = is_open or not _was_not_begun(error)
         time.sleep(pause)
         attempt = again or operation
@@ -90,7 +100,37 @@ def once[T](place: Place, operation: Callable[[], T]) -> T:
         _tell(place, error, is_open=False)
 
 
-def _patience_seconds(place: Place) -> float:
+@contextmanager
+def patient(goes_on: Callable[[], bool]) -> Iterator[None]:
+    """Have what this thread repeats meanwhile go on through an outage of any length, while `goes_on` says so."""
+    before = _patience.set(goes_on)
+    try:
+        yield
+    finally:
+        _patience.reset(before)
+
+
+def reached[T](connect: Callable[[], T]) -> T:
+    """Connect, and go on trying as long as somebody is `patient`.
+
+    :raises MongoUnreachableError: if no server answers
+    """
+    while True:
+        try:
+            return connect()
+        except MongoUnreachableError as error:
+            if not _goes_on(error):
+                raise
+
+
+def _goes_on(error: Exception) -> bool:
+    goes_on = _patience.get()()
+    if goes_on:
+        logger.warning("MongoDB does not answer, and is waited for: %s", error)
+    return goes_on
+
+
+def _round_seconds(place: Place) -> float:
     options = (place if isinstance(place, Database) else place.database).client.options
     return min(options.timeout or math.inf, options.server_selection_timeout)
 
