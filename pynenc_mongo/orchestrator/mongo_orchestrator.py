@@ -1,12 +1,13 @@
 """MongoOrchestrator: the table of contents; the rooms beside it do the work."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from pynenc.exceptions import InvocationStatusError
 from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus
 from pynenc.orchestrator.base_orchestrator import BaseBlockingControl, BaseOrchestrator
@@ -20,6 +21,7 @@ from pynenc_mongo.orchestrator.documents import (
     COMPONENT,
     SPECS,
 )
+from pynenc_mongo.orchestrator.deferrals import DEFERRED, Deferrals, refuse_to_run, stays_available
 from pynenc_mongo.orchestrator.heartbeats import Heartbeats
 from pynenc_mongo.orchestrator.invocations import Invocations
 from pynenc_mongo.orchestrator.services import AtomicServices
@@ -54,6 +56,7 @@ class MongoOrchestrator(BaseOrchestrator):
         self._invocations = Invocations(self._collections)
         self._transitions = Transitions(self._collections)
         self._concurrency = ConcurrencyControl(self._collections)
+        self._deferrals = Deferrals()
         self._blocking = MongoBlockingControl(self._collections, self._invocations)
         self._heartbeats = Heartbeats(self._collections, self._longest_silence)
         self._services = AtomicServices(self._collections, self._heartbeats.presumed_dead)
@@ -154,6 +157,44 @@ class MongoOrchestrator(BaseOrchestrator):
         allowed = super().is_authorize_to_run_by_concurrency_control(invocation)
         return allowed and self._concurrency.take_slot(invocation)
 
+    def get_additional_invocations_to_run(
+        self,
+        missing_invocations: int,
+        blocking_invocation_ids: "set[InvocationId]",
+        invocations_to_reroute: "set[InvocationId]",
+        runner_ctx: "RunnerContext",
+        queue_provider: Callable[[], Sequence[str]],
+        on_queue_retrieved: Callable[[str], None],
+    ) -> "Iterator[DistributedInvocation[Any, Any]]":
+        """Take invocations from the queues: as in the base class, and none that may not run now is lost."""
+        with self._deferrals.into(invocations_to_reroute):
+            yield from super().get_additional_invocations_to_run(
+                missing_invocations,
+                blocking_invocation_ids,
+                invocations_to_reroute,
+                runner_ctx,
+                queue_provider,
+                on_queue_retrieved,
+            )
+
+    def reroute_invocations(
+        self, invocations_to_reroute: "set[InvocationId]", runner_ctx: "RunnerContext"
+    ) -> None:
+        """Queue invocations again, but for those that somebody else has moved on meanwhile.
+
+        :raises InvocationStatusTransitionError: if the invocation that this thread was about to run is among
+            them, for pynenc would run it all the same
+        """
+        for invocation_id in invocations_to_reroute:
+            try:
+                self.set_invocation_status(invocation_id, InvocationStatus.REROUTED, runner_ctx)
+            except InvocationStatusError as refusal:
+                if not stays_available(refusal):
+                    self.app.logger.info("invocation:%s is not rerouted: %s", invocation_id, refusal)
+                    continue
+            self.route_invocation(self.app.state_backend.get_invocation(invocation_id))
+        refuse_to_run(self.app.app_id, invocations_to_reroute)
+
     # status
 
     def _atomic_status_transition(
@@ -173,6 +214,14 @@ class MongoOrchestrator(BaseOrchestrator):
         :raises InvocationStatusOwnershipError: if its status may be left by its owner only
         :raises InvocationStatusRaceConditionError: if it moved at each of several attempts
         """
+        if status in DEFERRED and self._deferrals.are_collected:
+            self._deferrals.defer(invocation_id, status, partial(self._move, runner_ctx=runner_ctx))
+        else:
+            self._move(invocation_id, status, runner_ctx)
+
+    def _move(
+        self, invocation_id: "InvocationId", status: InvocationStatus, runner_ctx: "RunnerContext"
+    ) -> None:
         record = self._atomic_status_transition(invocation_id, status, runner_ctx.runner_id)
         self.app.state_backend.add_history(invocation_id, record, runner_ctx)
         self.app.trigger.report_tasks_status([invocation_id], status)
