@@ -52,7 +52,8 @@ class MongoBroker(BaseBroker):
         """Take the next invocation id out of a queue (the first configured one by default), or None.
 
         Never repeated after an error: whether the server has handed the message out is not known then.
-        pynenc's recovery of invocations that stay registered is the safety net.
+        What was taken out and did not come into anybody's hands is queued again by the recovery of pending
+        invocations, where the orchestrator is MongoDB's too (docs/adr/0018).
         """
         queue = self.conf.queues[0] if queue_name is None else queue_name
         self._validate_queue_names((queue,))
@@ -64,6 +65,18 @@ class MongoBroker(BaseBroker):
         queues = self.conf.queues if queue_names is None else queue_names
         self._validate_queue_names(queues)
         return self._collections.existing(MESSAGES).count_documents({"queue": {"$in": list(queues)}})
+
+    def queued_among(self, invocation_ids: Sequence[InvocationId]) -> set[InvocationId]:
+        """Return those among some invocations that have a message, in one command.
+
+        It reads all messages: recovery asks this every few minutes, and an index for it would be written at
+        each route and each pop.
+        """
+        wanted = {"invocation_id": {"$in": list(invocation_ids)}}
+        return {
+            InvocationId(key)
+            for key in self._collections.existing(MESSAGES).distinct("invocation_id", wanted)
+        }
 
     def purge(self) -> None:
         """Remove every message of this app."""

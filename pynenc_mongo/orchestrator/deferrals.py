@@ -16,9 +16,7 @@ from pynenc.invocation.status import InvocationStatus, get_status_definition
 
 type Move = Callable[[InvocationId, InvocationStatus], None]
 
-DEFERRED = frozenset(
-    {InvocationStatus.CONCURRENCY_CONTROLLED, InvocationStatus.CONCURRENCY_CONTROLLED_FINAL}
-)
+DEFERRED = frozenset({InvocationStatus.CONCURRENCY_CONTROLLED, InvocationStatus.CONCURRENCY_CONTROLLED_FINAL})
 
 
 class Deferrals:

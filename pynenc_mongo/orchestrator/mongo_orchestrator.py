@@ -17,13 +17,14 @@ from pynenc_mongo.component import collections_of, settings_of
 from pynenc_mongo.conf.config_orchestrator import ConfigOrchestratorMongo
 from pynenc_mongo.orchestrator.blocking import MongoBlockingControl
 from pynenc_mongo.orchestrator.concurrency import ConcurrencyControl, encode
+from pynenc_mongo.orchestrator.deferrals import DEFERRED, Deferrals, refuse_to_run, stays_available
 from pynenc_mongo.orchestrator.documents import (
     COMPONENT,
     SPECS,
 )
-from pynenc_mongo.orchestrator.deferrals import DEFERRED, Deferrals, refuse_to_run, stays_available
 from pynenc_mongo.orchestrator.heartbeats import Heartbeats
 from pynenc_mongo.orchestrator.invocations import Invocations
+from pynenc_mongo.orchestrator.recovery import Recovery
 from pynenc_mongo.orchestrator.services import AtomicServices
 from pynenc_mongo.orchestrator.transitions import Transitions
 
@@ -58,6 +59,7 @@ class MongoOrchestrator(BaseOrchestrator):
         self._concurrency = ConcurrencyControl(self._collections)
         self._deferrals = Deferrals()
         self._blocking = MongoBlockingControl(self._collections, self._invocations)
+        self._recovery = Recovery(app, self._collections)
         self._heartbeats = Heartbeats(self._collections, self._longest_silence)
         self._services = AtomicServices(self._collections, self._heartbeats.presumed_dead)
 
@@ -296,10 +298,15 @@ class MongoOrchestrator(BaseOrchestrator):
         return self._heartbeats.active(_ago(timeout_seconds), may_run_service=can_run_atomic_service)
 
     def get_pending_invocations_for_recovery(self) -> Iterator["InvocationId"]:
-        """Return the invocations that have been pending for too long."""
-        return self._invocations.since_before(
-            InvocationStatus.PENDING, _ago(self.app.conf.max_pending_seconds)
-        )
+        """Return the invocations that have been pending for too long.
+
+        Before, it sees to those that no runner would ever come to: halfway through being rerouted, or ready
+        to run without a message.
+        """
+        before = _ago(self.app.conf.max_pending_seconds)
+        self._recovery.reroute_halfway(before)
+        self._recovery.queue_again(before)
+        return self._invocations.since_before(InvocationStatus.PENDING, before)
 
     def _get_running_invocations_for_recovery(self, timeout_seconds: float) -> Iterator["InvocationId"]:
         owners = self._invocations.owners(InvocationStatus.RUNNING)

@@ -64,9 +64,7 @@ def count_cash(till: str, number: int) -> int:
     return number
 
 
-@app.task(
-    running_concurrency=ConcurrencyControlType.TASK, retry_for=(TryAgainError,), max_retries=3
-)
+@app.task(running_concurrency=ConcurrencyControlType.TASK, retry_for=(TryAgainError,), max_retries=3)
 def weigh(till: str, number: int) -> int:
     """One at a time, and each needs a second attempt."""
     with alone(till):

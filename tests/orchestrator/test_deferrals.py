@@ -132,13 +132,14 @@ def test_one_that_loses_the_slot_does_not_run_beside_the_one_that_holds_it(
 
 def test_rerouting_leaves_alone_what_has_moved_on(app: Pynenc) -> None:
     """pynenc's recovery would end RUNNING for good over the first one, and reroute no other."""
-    moved_on, stuck = shop.sell(1), shop.sell(2)
+    calls: Any = shop.sell(1), shop.sell(2)
+    moved_on, stuck = calls
     given(app, moved_on, InvocationStatus.SUCCESS)
     given(app, stuck, InvocationStatus.KILLED)
     app.broker.purge()
-    both: set[Any] = {each.invocation_id for each in (moved_on, stuck)}  # type: ignore[union-attr]
+    both: set[Any] = {each.invocation_id for each in (moved_on, stuck)}
     app.orchestrator.reroute_invocations(both, RUNNER)
-    assert app.broker.retrieve_invocation() == stuck.invocation_id  # type: ignore[union-attr]
+    assert app.broker.retrieve_invocation() == stuck.invocation_id
     assert app.broker.retrieve_invocation() is None
 
 
