@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from pynenc.exceptions import InvocationStatusError
+from pynenc import context
+from pynenc.exceptions import InvocationStatusError, InvocationStatusTransitionError
 from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus
 from pynenc.orchestrator.base_orchestrator import BaseBlockingControl, BaseOrchestrator
@@ -16,7 +17,7 @@ from pynenc.trigger.conditions import ExceptionContext, ResultContext
 from pynenc_mongo.component import collections_of, settings_of
 from pynenc_mongo.conf.config_orchestrator import ConfigOrchestratorMongo
 from pynenc_mongo.orchestrator.blocking import MongoBlockingControl
-from pynenc_mongo.orchestrator.concurrency import ConcurrencyControl, encode
+from pynenc_mongo.orchestrator.concurrency import ConcurrencyControl, Holder, encode
 from pynenc_mongo.orchestrator.deferrals import DEFERRED, Deferrals, refuse_to_run, stays_available
 from pynenc_mongo.orchestrator.documents import (
     COMPONENT,
@@ -24,7 +25,7 @@ from pynenc_mongo.orchestrator.documents import (
 )
 from pynenc_mongo.orchestrator.heartbeats import Heartbeats
 from pynenc_mongo.orchestrator.invocations import Invocations
-from pynenc_mongo.orchestrator.recovery import Recovery
+from pynenc_mongo.orchestrator.recovery import RECOVERY_OF, Recovery
 from pynenc_mongo.orchestrator.services import AtomicServices
 from pynenc_mongo.orchestrator.transitions import Transitions
 
@@ -156,8 +157,38 @@ class MongoOrchestrator(BaseOrchestrator):
 
         The base class only looks whether another one runs: two processes that look at the same time both run.
         """
-        allowed = super().is_authorize_to_run_by_concurrency_control(invocation)
-        return allowed and self._concurrency.take_slot(invocation)
+        if not super().is_authorize_to_run_by_concurrency_control(invocation):
+            return False
+        if self._concurrency.take_slot(invocation):
+            return True
+        holders = self._concurrency.old_holder(invocation, _ago(self._longest_silence()))
+        return self._take_back(holders) and self._concurrency.take_slot(invocation)
+
+    def _is_authorize_by_concurrency_control(
+        self, invocation: "DistributedInvocation[Params, Result]", statuses: list[InvocationStatus]
+    ) -> bool:
+        """Return whether nothing is in the way of an invocation; what died in the way is taken back first.
+
+        pynenc's recovery would not take it back where a recovery itself is in the way (docs/adr/0019).
+        """
+        if super()._is_authorize_by_concurrency_control(invocation, statuses):
+            return True
+        before = _ago(self._longest_silence())
+        holders = self._concurrency.old_candidates(invocation, statuses, before)
+        return self._take_back(holders) and super()._is_authorize_by_concurrency_control(invocation, statuses)
+
+    def _take_back(self, holders: Sequence[Holder]) -> bool:
+        """Queue those again whose runners have been silent for too long; return whether there was one."""
+        silent = self._heartbeats.silent_among(
+            (holder.owner for holder in holders), _ago(self._longest_silence())
+        )
+        dead = [holder for holder in holders if holder.owner in silent]
+        runner_ctx = context.get_or_create_runner_context(self.app.app_id)
+        for holder in dead:
+            self.app.logger.info("Recovering invocation:%s from inactive runner", holder.invocation_id)
+            self.set_invocation_status(holder.invocation_id, RECOVERY_OF[holder.status], runner_ctx)
+            self.reroute_invocations({holder.invocation_id}, runner_ctx)
+        return bool(dead)
 
     def get_additional_invocations_to_run(
         self,
@@ -218,6 +249,10 @@ class MongoOrchestrator(BaseOrchestrator):
         """
         if status in DEFERRED and self._deferrals.are_collected:
             self._deferrals.defer(invocation_id, status, partial(self._move, runner_ctx=runner_ctx))
+        elif status in RECOVERY_OF.values():
+            # whoever moved it on meanwhile has recovered it; pynenc's own recovery would stop in its middle
+            with suppress(InvocationStatusTransitionError):
+                self._move(invocation_id, status, runner_ctx)
         else:
             self._move(invocation_id, status, runner_ctx)
 

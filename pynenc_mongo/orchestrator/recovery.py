@@ -37,6 +37,12 @@ HALFWAY = frozenset(
 )
 READY = InvocationStatus.get_available_for_run_statuses()
 
+# what an invocation becomes that is taken from its runner
+RECOVERY_OF = {
+    InvocationStatus.PENDING: InvocationStatus.PENDING_RECOVERY,
+    InvocationStatus.RUNNING: InvocationStatus.RUNNING_RECOVERY,
+}
+
 _FIELDS = ["task", "status_at"]
 _OLDEST_FIRST = (("registered_at", 1), ("_id", 1))
 
