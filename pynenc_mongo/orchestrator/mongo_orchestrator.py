@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pynenc import context
 from pynenc.exceptions import InvocationStatusError, InvocationStatusTransitionError
-from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
+from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord, status_record_transition
 from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus
 from pynenc.orchestrator.base_orchestrator import BaseBlockingControl, BaseOrchestrator
 from pynenc.trigger.conditions import ExceptionContext, ResultContext
@@ -27,7 +27,7 @@ from pynenc_mongo.orchestrator.heartbeats import Heartbeats
 from pynenc_mongo.orchestrator.invocations import Invocations
 from pynenc_mongo.orchestrator.recovery import RECOVERY_OF, Recovery
 from pynenc_mongo.orchestrator.services import AtomicServices
-from pynenc_mongo.orchestrator.transitions import Transitions
+from pynenc_mongo.orchestrator.transitions import ENDS_OF_A_RUN, Runs, Transitions
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -58,6 +58,7 @@ class MongoOrchestrator(BaseOrchestrator):
         self._invocations = Invocations(self._collections)
         self._transitions = Transitions(self._collections)
         self._concurrency = ConcurrencyControl(self._collections)
+        self._runs = Runs()
         self._deferrals = Deferrals()
         self._blocking = MongoBlockingControl(self._collections, self._invocations)
         self._recovery = Recovery(app, self._collections)
@@ -233,7 +234,10 @@ class MongoOrchestrator(BaseOrchestrator):
     def _atomic_status_transition(
         self, invocation_id: "InvocationId", status: InvocationStatus, runner_id: str | None = None
     ) -> InvocationStatusRecord:
-        return self._transitions.to(status, invocation_id, runner_id)
+        run = self._runs.of(invocation_id, runner_id) if status in ENDS_OF_A_RUN else None
+        record = self._transitions.to(status, invocation_id, runner_id, run)
+        self._runs.note(invocation_id, runner_id, record)
+        return record
 
     def set_invocation_status(
         self, invocation_id: "InvocationId", status: InvocationStatus, runner_ctx: "RunnerContext"
@@ -267,16 +271,40 @@ class MongoOrchestrator(BaseOrchestrator):
     def set_invocation_result(
         self, invocation: "DistributedInvocation[Any, Any]", result: Any, runner_ctx: "RunnerContext"
     ) -> None:
-        """Store a result, set the final status, and tell the triggers of both."""
-        with self._finishing(ResultContext):
+        """Store a result, set the final status, and tell the triggers of both.
+
+        A runner that has lost the invocation meanwhile overwrites nothing (docs/adr/0020).
+        """
+        written = self._written_in_its_run(invocation.invocation_id, InvocationStatus.SUCCESS, runner_ctx)
+        with self._finishing(ResultContext), written:
             super().set_invocation_result(invocation, result, runner_ctx)
 
     def set_invocation_exception(
         self, invocation: "DistributedInvocation[Any, Any]", exception: Exception, runner_ctx: "RunnerContext"
     ) -> None:
-        """Store an exception, set the final status, and tell the triggers of both."""
-        with self._finishing(ExceptionContext):
+        """Store an exception, set the final status, and tell the triggers of both.
+
+        A runner that has lost the invocation meanwhile overwrites nothing.
+        """
+        written = self._written_in_its_run(invocation.invocation_id, InvocationStatus.FAILED, runner_ctx)
+        with self._finishing(ExceptionContext), written:
             super().set_invocation_exception(invocation, exception, runner_ctx)
+
+    def _written_in_its_run(
+        self, invocation_id: "InvocationId", target: InvocationStatus, runner_ctx: "RunnerContext"
+    ) -> AbstractContextManager[None]:
+        """Have the state backend, where it is ours, keep the outcome of a later run than this one.
+
+        One command where this thread has not begun the run.
+        """
+        runner_id = runner_ctx.runner_id
+        if self._runs.of(invocation_id, runner_id) is None:
+            record = self._transitions.record_of(invocation_id)
+            status_record_transition(record, target, runner_id)
+            self._runs.note(invocation_id, runner_id, record)
+        run = self._runs.of(invocation_id, runner_id)
+        written_in = getattr(self.app.state_backend, "written_in", None)
+        return written_in(run) if written_in else nullcontext()
 
     def _finishing(self, context_type: "type[ConditionContext]") -> AbstractContextManager[None]:
         """Have the trigger, where it is ours, look once who listens to the status and to what comes of it."""

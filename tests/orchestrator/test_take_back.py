@@ -44,7 +44,9 @@ def held(
     limited_by = holder.call.serialized_args_for_concurrency_control(holder.task.conf.running_concurrency)
     record["slot"] = slot_of(holder.task.task_id, limited_by)
     orchestrator: Any = app.orchestrator
-    orchestrator._collections.existing(INVOCATIONS).update_one({"_id": holder.invocation_id}, {"$set": record})
+    orchestrator._collections.existing(INVOCATIONS).update_one(
+        {"_id": holder.invocation_id}, {"$set": record}
+    )
     return holder
 
 
