@@ -78,3 +78,9 @@ def weigh(till: str, number: int) -> int:
 def bake(number: int) -> int:
     """Sell three: a task that waits for tasks of its own."""
     return sum(sell.parallelize([(number,), (number,), (number,)]).results)
+
+
+@app.task
+def leave() -> None:
+    """Leave the shop in the middle of the work."""
+    raise SystemExit("closing time")

@@ -69,7 +69,7 @@ class Storm:
     def __init__(self, app: Pynenc, directory: Path, workers: int, seed: int) -> None:
         self._app = app
         self._directory = directory
-        self._dice = [random.Random(seed * 1000 + number) for number in range(workers + 1)]  # noqa: S311
+        self._dice = [random.Random(seed * 1000 + number) for number in range(workers + 1)]
         self._calls: list[tuple[str, int, Any]] = []
         self._workers: list[Worker] = []
         self._errors: list[BaseException] = []
