@@ -1,4 +1,4 @@
-"""What docs/upstream.md says of pynenc, on its own SQLite: the day a test fails here, pynenc has mended it."""
+"""What docs/upstream.md says of pynenc, on its own SQLite: a test that fails here is mended there."""
 
 import threading
 from collections.abc import Iterator

@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pynenc import Pynenc
 from pynenc.identifiers.task_id import TaskId
 from pynenc.invocation.status import InvocationStatus
 
 from pynenc_mongo.orchestrator.documents import INVOCATIONS
-from pytest_pynenc_mongo.workers import Worker
 from tests.kills import shop
 from tests.kills.workers import start, wait_until
+
+if TYPE_CHECKING:
+    from pytest_pynenc_mongo.workers import Worker
 
 # as short as a busy machine allows: whoever is silent for longer is taken for dead
 SETTINGS: dict[str, Any] = {"max_pending_seconds": 1.0, "runner_considered_dead_after_minutes": 4 / 60}
