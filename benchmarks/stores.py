@@ -16,7 +16,7 @@ from pytest_pynenc_mongo import databases, engines, wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from pytest_pynenc_mongo.options import EMBEDDED_URL, MONGOMOCK_URL, Options
 
-_SQLITE = {
+SQLITE = {
     "orchestrator_cls": "SQLiteOrchestrator",
     "broker_cls": "SQLiteBroker",
     "state_backend_cls": "SQLiteStateBackend",
@@ -73,7 +73,7 @@ def opened(urls: Sequence[str]) -> Iterator[list[Store]]:
 
 @contextmanager
 def _sqlite() -> Iterator[Store]:
-    pinned = {**_SQLITE, "sqlite_db_path": "", "mongo_url": "", "mongo_db": "none"}
+    pinned = {**SQLITE, "sqlite_db_path": "", "mongo_url": "", "mongo_db": "none"}
     yield Store(BASELINE, wiring.Settings(pinned, pinned))
 
 

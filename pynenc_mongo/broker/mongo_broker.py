@@ -12,7 +12,7 @@ from pynenc_mongo.broker.documents import COMPONENT, MESSAGES, NEXT_FIRST, SPECS
 from pynenc_mongo.component import collections_of, outliving_outages, settings_of
 from pynenc_mongo.conf.config_broker import ConfigBrokerMongo
 from pynenc_mongo.storage.ordered_keys import OrderedKeys
-from pynenc_mongo.storage.verbs import count, insert_all_missing, pop
+from pynenc_mongo.storage.verbs import count, distinct, insert_all_missing, pop
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -53,6 +53,8 @@ class MongoBroker(BaseBroker):
         """Take the next invocation id out of a queue (the first configured one by default), or None.
 
         Never repeated after an error: whether the server has handed the message out is not known then.
+        What was taken out and did not come into anybody's hands is queued again by the recovery of pending
+        invocations, where the orchestrator is MongoDB's too (docs/adr/0018).
         """
         queue = self.conf.queues[0] if queue_name is None else queue_name
         self._validate_queue_names((queue,))
@@ -65,6 +67,15 @@ class MongoBroker(BaseBroker):
         self._validate_queue_names(queues)
         with outliving_outages(self.app):  # MultiThreadRunner's loop asks
             return count(self._collections.existing(MESSAGES), {"queue": {"$in": list(queues)}})
+
+    def queued_among(self, invocation_ids: Sequence[InvocationId]) -> set[InvocationId]:
+        """Return those among some invocations that have a message, in one command.
+
+        It reads all messages: recovery asks this every few minutes, and an index for it would be written at
+        each route and each pop.
+        """
+        wanted = {"invocation_id": {"$in": list(invocation_ids)}}
+        return set(map(InvocationId, distinct(self._collections.existing(MESSAGES), "invocation_id", wanted)))
 
     def purge(self) -> None:
         """Remove every message of this app."""

@@ -1,9 +1,12 @@
 """Concurrency control: what a controlled invocation is found by, and the slot that one at a time holds."""
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from pymongo.errors import DuplicateKeyError
 from pynenc.conf.config_task import ConcurrencyControlType
+from pynenc.identifiers.invocation_id import InvocationId
 from pynenc.invocation.dist_invocation import DistributedInvocation
 from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 
@@ -12,14 +15,26 @@ from pynenc_mongo.orchestrator.documents import (
     InvocationDoc,
     digests,
     encode_invocation,
+    one_of,
     slot_of,
 )
 from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.verbs import update
+from pynenc_mongo.storage.instants import to_micros
+from pynenc_mongo.storage.verbs import find_page, update
 
 type Invocation = DistributedInvocation[Any, Any]
 
 _OFF = ConcurrencyControlType.DISABLED
+# as a rule one holds the slot, and few more are pending
+_MOST_HOLDERS = 100
+
+
+class Holder(NamedTuple):
+    """An invocation that keeps others of its kind from running."""
+
+    invocation_id: InvocationId
+    status: InvocationStatus
+    owner: str
 
 
 def is_controlled(invocation: Invocation) -> bool:
@@ -56,14 +71,45 @@ class ConcurrencyControl:
 
         A task without running concurrency control has no slot, and every invocation of it may run.
         """
-        control = invocation.task.conf.running_concurrency
-        if control == _OFF:
+        if invocation.task.conf.running_concurrency == _OFF:
             return True
-        arguments = invocation.call.serialized_args_for_concurrency_control(control)
         pending = {"_id": invocation.invocation_id, "status": InvocationStatus.PENDING.value}
-        slot = {"$set": {"slot": slot_of(invocation.task.task_id, arguments)}}
+        slot = {"$set": {"slot": _slot(invocation)}}
         try:
             update(self._collections.ruled(INVOCATIONS), pending, slot)
         except DuplicateKeyError:
             return False
         return True
+
+    def old_candidates(
+        self, invocation: Invocation, statuses: Iterable[InvocationStatus], before: datetime
+    ) -> list[Holder]:
+        """Return those of some statuses, unchanged since `before`, that pynenc's look finds in the way."""
+        wanted: dict[str, Any] = {"task": invocation.task.task_id.key}
+        if arguments := _limited_by(invocation):
+            wanted["arguments"] = {"$all": digests(arguments)}
+        return self._holders({**wanted, "status": one_of(statuses)}, before)
+
+    def old_holder(self, invocation: Invocation, before: datetime) -> list[Holder]:
+        """Return the holder of the invocation's slot, if it is unchanged since `before`."""
+        return self._holders({"slot": _slot(invocation)}, before)
+
+    def _holders(self, wanted: Mapping[str, Any], before: datetime) -> list[Holder]:
+        old = {**wanted, "status_at": {"$lte": to_micros(before)}, "owner": {"$ne": None}}
+        found = find_page(
+            self._collections.existing(INVOCATIONS), old, size=_MOST_HOLDERS, projection=["status", "owner"]
+        )
+        return [
+            Holder(InvocationId(each["_id"]), InvocationStatus(each["status"]), str(each["owner"]))
+            for each in found
+        ]
+
+
+def _limited_by(invocation: Invocation) -> Mapping[str, str] | None:
+    """Return the arguments that the control of the invocation's task is about."""
+    control = invocation.task.conf.running_concurrency
+    return invocation.call.serialized_args_for_concurrency_control(control)
+
+
+def _slot(invocation: Invocation) -> str:
+    return slot_of(invocation.task.task_id, _limited_by(invocation))

@@ -1,29 +1,35 @@
 """MongoOrchestrator: the table of contents; the rooms beside it do the work."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
+from pynenc import context
+from pynenc.exceptions import InvocationStatusError, InvocationStatusTransitionError
+from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord, status_record_transition
 from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus
 from pynenc.orchestrator.base_orchestrator import BaseBlockingControl, BaseOrchestrator
 from pynenc.trigger.conditions import ExceptionContext, ResultContext
 
-from pynenc_mongo.component import collections_of, settings_of
+from pynenc_mongo.component import collections_of, outliving_outages, settings_of
 from pynenc_mongo.conf.config_orchestrator import ConfigOrchestratorMongo
+from pynenc_mongo.errors import MongoServerError
 from pynenc_mongo.orchestrator.blocking import MongoBlockingControl
-from pynenc_mongo.orchestrator.concurrency import ConcurrencyControl, encode
+from pynenc_mongo.orchestrator.concurrency import ConcurrencyControl, Holder, encode
+from pynenc_mongo.orchestrator.deferrals import DEFERRED, Deferrals, refuse_to_run, stays_available
 from pynenc_mongo.orchestrator.documents import (
     COMPONENT,
     SPECS,
 )
 from pynenc_mongo.orchestrator.heartbeats import Heartbeats
 from pynenc_mongo.orchestrator.invocations import Invocations
+from pynenc_mongo.orchestrator.outages import Outages
+from pynenc_mongo.orchestrator.recovery import RECOVERY_OF, Recovery
 from pynenc_mongo.orchestrator.services import AtomicServices
-from pynenc_mongo.orchestrator.transitions import Transitions
+from pynenc_mongo.orchestrator.transitions import ENDS_OF_A_RUN, Runs, Transitions
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -54,8 +60,12 @@ class MongoOrchestrator(BaseOrchestrator):
         self._invocations = Invocations(self._collections)
         self._transitions = Transitions(self._collections)
         self._concurrency = ConcurrencyControl(self._collections)
+        self._runs = Runs()
+        self._deferrals = Deferrals()
         self._blocking = MongoBlockingControl(self._collections, self._invocations)
+        self._recovery = Recovery(app, self._collections)
         self._heartbeats = Heartbeats(self._collections, self._longest_silence)
+        self._outages = Outages(app)
         self._services = AtomicServices(self._collections, self._heartbeats.presumed_dead)
 
     @cached_property
@@ -88,8 +98,21 @@ class MongoOrchestrator(BaseOrchestrator):
 
     def register_new_invocations(self, invocations: "list[DistributedInvocation[Params, Result]]") -> None:
         """Store, register and route invocations: one command for each, however many there are."""
-        with self._stored_when_registered(on=False):
+        with self._stored_when_registered(on=False), self._saying_what_is_stored(invocations):
             super().register_new_invocations(invocations)
+
+    @contextmanager
+    def _saying_what_is_stored(
+        self, invocations: "list[DistributedInvocation[Params, Result]]"
+    ) -> Iterator[None]:
+        """Have an error of MongoDB's say whether the invocations are registered: enqueued again, they run twice."""
+        try:
+            yield
+        except MongoServerError as error:
+            ids = [invocation.invocation_id for invocation in invocations]
+            said = self._outages.what_is_registered(ids, self._invocations.statuses_of)
+            error.args = (f"{error}. {said}",)
+            raise
 
     def _stored_when_registered(self, *, on: bool = True) -> AbstractContextManager[None]:
         """Have the state backend, where it is ours, leave storing to the registration."""
@@ -151,15 +174,99 @@ class MongoOrchestrator(BaseOrchestrator):
 
         The base class only looks whether another one runs: two processes that look at the same time both run.
         """
-        allowed = super().is_authorize_to_run_by_concurrency_control(invocation)
-        return allowed and self._concurrency.take_slot(invocation)
+        if not super().is_authorize_to_run_by_concurrency_control(invocation):
+            return False
+        if self._concurrency.take_slot(invocation):
+            return True
+        holders = self._concurrency.old_holder(invocation, _ago(self._longest_silence()))
+        return self._take_back(holders) and self._concurrency.take_slot(invocation)
+
+    def _is_authorize_by_concurrency_control(
+        self, invocation: "DistributedInvocation[Params, Result]", statuses: list[InvocationStatus]
+    ) -> bool:
+        """Return whether nothing is in the way of an invocation; what died in the way is taken back first.
+
+        pynenc's recovery would not take it back where a recovery itself is in the way (docs/adr/0019).
+        """
+        if super()._is_authorize_by_concurrency_control(invocation, statuses):
+            return True
+        before = _ago(self._longest_silence())
+        holders = self._concurrency.old_candidates(invocation, statuses, before)
+        return self._take_back(holders) and super()._is_authorize_by_concurrency_control(invocation, statuses)
+
+    def _take_back(self, holders: Sequence[Holder]) -> bool:
+        """Queue those again whose runners have been silent for too long; return whether there was one."""
+        silent = self._heartbeats.silent_among(
+            (holder.owner for holder in holders), _ago(self._longest_silence())
+        )
+        dead = [holder for holder in holders if holder.owner in silent]
+        runner_ctx = context.get_or_create_runner_context(self.app.app_id)
+        for holder in dead:
+            self.app.logger.info("Recovering invocation:%s from inactive runner", holder.invocation_id)
+            self.set_invocation_status(holder.invocation_id, RECOVERY_OF[holder.status], runner_ctx)
+            self.reroute_invocations({holder.invocation_id}, runner_ctx)
+        return bool(dead)
+
+    def get_additional_invocations_to_run(
+        self,
+        missing_invocations: int,
+        blocking_invocation_ids: "set[InvocationId]",
+        invocations_to_reroute: "set[InvocationId]",
+        runner_ctx: "RunnerContext",
+        queue_provider: Callable[[], Sequence[str]],
+        on_queue_retrieved: Callable[[str], None],
+    ) -> "Iterator[DistributedInvocation[Any, Any]]":
+        """Take invocations from the queues: as in the base class, and none that may not run now is lost."""
+        with self._deferrals.into(invocations_to_reroute):
+            yield from super().get_additional_invocations_to_run(
+                missing_invocations,
+                blocking_invocation_ids,
+                invocations_to_reroute,
+                runner_ctx,
+                queue_provider,
+                on_queue_retrieved,
+            )
+
+    def reroute_invocations(
+        self, invocations_to_reroute: "set[InvocationId]", runner_ctx: "RunnerContext"
+    ) -> None:
+        """Queue invocations again, but for those that somebody else has moved on meanwhile.
+
+        :raises InvocationStatusTransitionError: if the invocation that this thread was about to run is among
+            them, for pynenc would run it all the same
+        """
+        for invocation_id in invocations_to_reroute:
+            try:
+                self.set_invocation_status(invocation_id, InvocationStatus.REROUTED, runner_ctx)
+            except InvocationStatusError as refusal:
+                if not stays_available(refusal):
+                    self.app.logger.info("invocation:%s is not rerouted: %s", invocation_id, refusal)
+                    continue
+            self.route_invocation(self.app.state_backend.get_invocation(invocation_id))
+        refuse_to_run(self.app.app_id, invocations_to_reroute)
+
+    def get_invocations_to_run(
+        self,
+        max_num_invocations: int,
+        runner_ctx: "RunnerContext",
+        queue_provider: Callable[[], Sequence[str]] | None = None,
+        on_queue_retrieved: Callable[[str], None] | None = None,
+    ) -> "Iterator[DistributedInvocation[Any, Any]]":
+        """Return invocations to run: as in the base class, and none while MongoDB does not answer."""
+        found = super().get_invocations_to_run(
+            max_num_invocations, runner_ctx, queue_provider, on_queue_retrieved
+        )
+        return self._outages.until_the_next(found)
 
     # status
 
     def _atomic_status_transition(
         self, invocation_id: "InvocationId", status: InvocationStatus, runner_id: str | None = None
     ) -> InvocationStatusRecord:
-        return self._transitions.to(status, invocation_id, runner_id)
+        run = self._runs.of(invocation_id, runner_id) if status in ENDS_OF_A_RUN else None
+        record = self._transitions.to(status, invocation_id, runner_id, run)
+        self._runs.note(invocation_id, runner_id, record)
+        return record
 
     def set_invocation_status(
         self, invocation_id: "InvocationId", status: InvocationStatus, runner_ctx: "RunnerContext"
@@ -173,6 +280,24 @@ class MongoOrchestrator(BaseOrchestrator):
         :raises InvocationStatusOwnershipError: if its status may be left by its owner only
         :raises InvocationStatusRaceConditionError: if it moved at each of several attempts
         """
+        with outliving_outages(self.app):
+            self._set_invocation_status(invocation_id, status, runner_ctx)
+
+    def _set_invocation_status(
+        self, invocation_id: "InvocationId", status: InvocationStatus, runner_ctx: "RunnerContext"
+    ) -> None:
+        if status in DEFERRED and self._deferrals.are_collected:
+            self._deferrals.defer(invocation_id, status, partial(self._move, runner_ctx=runner_ctx))
+        elif status in RECOVERY_OF.values():
+            # whoever moved it on meanwhile has recovered it; pynenc's own recovery would stop in its middle
+            with suppress(InvocationStatusTransitionError):
+                self._move(invocation_id, status, runner_ctx)
+        else:
+            self._move(invocation_id, status, runner_ctx)
+
+    def _move(
+        self, invocation_id: "InvocationId", status: InvocationStatus, runner_ctx: "RunnerContext"
+    ) -> None:
         record = self._atomic_status_transition(invocation_id, status, runner_ctx.runner_id)
         self.app.state_backend.add_history(invocation_id, record, runner_ctx)
         self.app.trigger.report_tasks_status([invocation_id], status)
@@ -181,16 +306,59 @@ class MongoOrchestrator(BaseOrchestrator):
     def set_invocation_result(
         self, invocation: "DistributedInvocation[Any, Any]", result: Any, runner_ctx: "RunnerContext"
     ) -> None:
-        """Store a result, set the final status, and tell the triggers of both."""
-        with self._finishing(ResultContext):
-            super().set_invocation_result(invocation, result, runner_ctx)
+        """Store a result, set the final status, and tell the triggers of both.
+
+        A runner that has lost the invocation meanwhile overwrites nothing (docs/adr/0020).
+        """
+        with outliving_outages(self.app):
+            written = self._written_in_its_run(invocation.invocation_id, InvocationStatus.SUCCESS, runner_ctx)
+            with self._finishing(ResultContext), written:
+                super().set_invocation_result(invocation, result, runner_ctx)
 
     def set_invocation_exception(
         self, invocation: "DistributedInvocation[Any, Any]", exception: Exception, runner_ctx: "RunnerContext"
     ) -> None:
-        """Store an exception, set the final status, and tell the triggers of both."""
-        with self._finishing(ExceptionContext):
-            super().set_invocation_exception(invocation, exception, runner_ctx)
+        """Store an exception, set the final status, and tell the triggers of both.
+
+        A runner that has lost the invocation meanwhile overwrites nothing. What an outage has broken off has not
+        failed: it runs again.
+        """
+        with outliving_outages(self.app):
+            if self._outages.is_at_fault(exception):
+                self._give_back(invocation.invocation_id, runner_ctx)
+                return
+            written = self._written_in_its_run(invocation.invocation_id, InvocationStatus.FAILED, runner_ctx)
+            with self._finishing(ExceptionContext), written:
+                super().set_invocation_exception(invocation, exception, runner_ctx)
+
+    def _give_back(self, invocation_id: "InvocationId", runner_ctx: "RunnerContext") -> None:
+        """Have another run of what an outage has broken off, as of what was killed."""
+        with suppress(InvocationStatusError):
+            self.set_invocation_status(invocation_id, InvocationStatus.KILLED, runner_ctx)
+            self.reroute_invocations({invocation_id}, runner_ctx)
+
+    def set_invocation_retry(
+        self, invocation: "DistributedInvocation[Any, Any]", exception: Exception, runner_ctx: "RunnerContext"
+    ) -> None:
+        """Set an invocation for retry, count it, and queue it again."""
+        with outliving_outages(self.app):
+            super().set_invocation_retry(invocation, exception, runner_ctx)
+
+    def _written_in_its_run(
+        self, invocation_id: "InvocationId", target: InvocationStatus, runner_ctx: "RunnerContext"
+    ) -> AbstractContextManager[None]:
+        """Have the state backend, where it is ours, keep the outcome of a later run than this one.
+
+        One command where this thread has not begun the run.
+        """
+        runner_id = runner_ctx.runner_id
+        if self._runs.of(invocation_id, runner_id) is None:
+            record = self._transitions.record_of(invocation_id)
+            status_record_transition(record, target, runner_id)
+            self._runs.note(invocation_id, runner_id, record)
+        run = self._runs.of(invocation_id, runner_id)
+        written_in = getattr(self.app.state_backend, "written_in", None)
+        return written_in(run) if written_in else nullcontext()
 
     def _finishing(self, context_type: "type[ConditionContext]") -> AbstractContextManager[None]:
         """Have the trigger, where it is ours, look once who listens to the status and to what comes of it."""
@@ -210,7 +378,8 @@ class MongoOrchestrator(BaseOrchestrator):
         """Return those of the invocations that have one of the statuses, in one command."""
         if not invocation_ids or not status_filter:
             return []
-        return self._invocations.with_status(invocation_ids, status_filter)
+        with outliving_outages(self.app):  # ProcessRunner's loop asks
+            return self._invocations.with_status(invocation_ids, status_filter)
 
     def increment_invocation_retries(self, invocation_id: "InvocationId") -> None:
         """Count one more retry."""
@@ -238,7 +407,9 @@ class MongoOrchestrator(BaseOrchestrator):
         consumed_queues: Sequence[str] | None = None,
     ) -> None:
         """Note that runners are alive: any number in at most two commands, none if they were just told of."""
-        if runner_ids:
+        if not runner_ids:
+            return
+        with self._outages.survived("a sign of life"):
             self._heartbeats.beat(runner_ids, may_run_service=can_run_atomic_service, queues=consumed_queues)
 
     def _get_active_runners(
@@ -247,10 +418,15 @@ class MongoOrchestrator(BaseOrchestrator):
         return self._heartbeats.active(_ago(timeout_seconds), may_run_service=can_run_atomic_service)
 
     def get_pending_invocations_for_recovery(self) -> Iterator["InvocationId"]:
-        """Return the invocations that have been pending for too long."""
-        return self._invocations.since_before(
-            InvocationStatus.PENDING, _ago(self.app.conf.max_pending_seconds)
-        )
+        """Return the invocations that have been pending for too long.
+
+        Before, it sees to those that no runner would ever come to: halfway through being rerouted, or ready
+        to run without a message.
+        """
+        before = _ago(self.app.conf.max_pending_seconds)
+        self._recovery.reroute_halfway(before)
+        self._recovery.queue_again(before)
+        return self._invocations.since_before(InvocationStatus.PENDING, before)
 
     def _get_running_invocations_for_recovery(self, timeout_seconds: float) -> Iterator["InvocationId"]:
         owners = self._invocations.owners(InvocationStatus.RUNNING)
@@ -284,8 +460,9 @@ class MongoOrchestrator(BaseOrchestrator):
         reason: str = "",
     ) -> None:
         """Record the end of a run; the first end counts."""
-        self._services.finish(atomic_service_run, end_time, status, reason)
-        self.purge_atomic_service_executions()
+        with self._outages.survived("the end of an atomic service run"):
+            self._services.finish(atomic_service_run, end_time, status, reason)
+            self.purge_atomic_service_executions()
 
     def get_active_atomic_service_executions(self) -> list["AtomicServiceExecution"]:
         """Return the running execution, in a list of at most one."""

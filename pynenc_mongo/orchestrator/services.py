@@ -5,16 +5,31 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from pymongo.errors import DuplicateKeyError
 from pynenc.orchestrator.atomic_service import (
     AtomicServiceExecution,
     AtomicServiceExecutionStatus,
     AtomicServiceRun,
 )
 
-from pynenc_mongo.orchestrator.documents import EXECUTIONS, decode_execution, encode_execution
+from pynenc_mongo.orchestrator.documents import (
+    EXECUTIONS,
+    ExecutionDoc,
+    decode_execution,
+    encode_execution,
+)
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.verbs import delete_all, find_all, find_one, insert_missing, put, update, update_if
+from pynenc_mongo.storage.verbs import (
+    delete_all,
+    find_all,
+    find_one,
+    find_page,
+    insert_missing,
+    put,
+    update,
+    update_if,
+)
 
 _RUNNING = AtomicServiceExecutionStatus.RUNNING
 _BLOCKED = AtomicServiceExecutionStatus.BLOCKED
@@ -43,7 +58,7 @@ class AtomicServices:
             return status != _BLOCKED
         if self.start(run, started_at, reason):
             return True
-        self._abandon_run_of_dead_runner()
+        self._abandon_what_nobody_ends(run.atomic_service_id.runner_id)
         return False
 
     def start(self, run: AtomicServiceRun, started_at: datetime | None, reason: str) -> bool:
@@ -52,12 +67,12 @@ class AtomicServices:
         A run that may not is recorded as blocked, with the run that blocks it. Without `started_at` a run
         begins when it is admitted: another one may have ended while it asked.
         """
-        executions = self._collections.indexed(EXECUTIONS)
         run.started_at = started_at or datetime.now(UTC)
-        if insert_missing(executions, encode_execution(_execution(run, None, _RUNNING, reason))):
+        if self._admit(encode_execution(_execution(run, None, _RUNNING, reason))):
             if started_at is None:
                 self._begin_now(run)
             return True
+        executions = self._collections.existing(EXECUTIONS)
         # taken: by another running one, or by this run itself, which a repeated start finds again
         own = find_one(executions, {"_id": run.atomic_service_id.atomic_service_run_id})
         if own is not None:
@@ -65,6 +80,12 @@ class AtomicServices:
         blocked = _execution(run, run.started_at, _BLOCKED, reason or self._who_runs())
         insert_missing(executions, encode_execution(blocked))
         return False
+
+    def _admit(self, execution: ExecutionDoc) -> bool:
+        try:
+            return insert_missing(self._collections.ruled(EXECUTIONS), execution)
+        except DuplicateKeyError:  # the index was dropped, and several run by now: no other one then
+            return False
 
     def record(
         self,
@@ -110,11 +131,13 @@ class AtomicServices:
         wanted: dict[str, Any] = {"started_at": {"$lte": to_micros(end)}, "$or": overlapping}
         if runner_id is not None:
             wanted["runner_id"] = runner_id
-        found = map(
-            decode_execution, self._collections.existing(EXECUTIONS).find(wanted, sort=[("started_at", -1)])
-        )
-        lasting = (each for each in found if min_seconds <= 0 or each.duration_seconds >= min_seconds)
-        return list(islice(lasting, max(limit, 0)))
+        if limit <= 0:  # MongoDB reads 0 as no limit
+            return []
+        executions, newest_first = self._collections.existing(EXECUTIONS), {"sort": [("started_at", -1)]}
+        if min_seconds <= 0:
+            return list(map(decode_execution, find_page(executions, wanted, size=limit, **newest_first)))
+        found = map(decode_execution, find_all(executions, wanted, **newest_first))
+        return list(islice((each for each in found if each.duration_seconds >= min_seconds), limit))
 
     def retain(self, ended_since: datetime | None, newest: int, protected: Iterable[str]) -> int:
         """Delete ended executions that are too old or too many; return how many.
@@ -137,13 +160,21 @@ class AtomicServices:
             deleted += delete_all(executions, {"_id": {"$in": keys}}) if keys else 0
         return deleted
 
-    def _abandon_run_of_dead_runner(self) -> None:
-        """Let go of a run whose runner was killed in its middle; no other could ever start otherwise."""
+    def _abandon_what_nobody_ends(self, asking_runner_id: str) -> None:
+        """Let go of a run whose end will not come; no other could ever start otherwise.
+
+        Its runner was killed in its middle; or it is the runner that asks for the next one, and the answer to
+        its start, or its end, was lost: a runner has one run at a time.
+        """
         for execution in self.running():
-            if self._presumed_dead(execution.runner_id, execution.start_time):
-                run = AtomicServiceRun(execution.atomic_service_id)
+            if execution.runner_id == asking_runner_id:
+                reason = f"runner:{asking_runner_id} has begun another run"
+            elif self._presumed_dead(execution.runner_id, execution.start_time):
                 reason = f"runner:{execution.runner_id} gives no sign of life"
-                self.finish(run, datetime.now(UTC), AtomicServiceExecutionStatus.ABANDONED, reason)
+            else:
+                continue
+            run = AtomicServiceRun(execution.atomic_service_id)
+            self.finish(run, datetime.now(UTC), AtomicServiceExecutionStatus.ABANDONED, reason)
 
     def _begin_now(self, run: AtomicServiceRun) -> None:
         run.started_at = datetime.now(UTC)

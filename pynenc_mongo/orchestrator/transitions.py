@@ -3,12 +3,17 @@
 The rules are pynenc's: the table below is asked of `status_record_transition` at import, never copied.
 """
 
-from collections.abc import Iterator
+import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from pynenc.exceptions import InvocationStatusError, InvocationStatusRaceConditionError
+from pynenc.exceptions import (
+    InvocationStatusError,
+    InvocationStatusOwnershipError,
+    InvocationStatusRaceConditionError,
+)
 from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord, status_record_transition
 
 from pynenc_mongo.orchestrator.documents import (
@@ -23,6 +28,10 @@ from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.verbs import find_one, update_if
 
 _ATTEMPTS = 5
+_TICK = timedelta(microseconds=1)
+# what the runner itself ends a run with; others take it away by the rest
+ENDS_OF_A_RUN = frozenset({InvocationStatus.SUCCESS, InvocationStatus.FAILED, InvocationStatus.RETRY})
+
 _CALLER, _STRANGER = "caller", "stranger"
 
 
@@ -82,12 +91,18 @@ class Transitions:
         return decode_record(found)
 
     def to(
-        self, target: InvocationStatus, invocation_id: str, runner_id: str | None
+        self,
+        target: InvocationStatus,
+        invocation_id: str,
+        runner_id: str | None,
+        run: datetime | None = None,
     ) -> InvocationStatusRecord:
         """Move an invocation to `target`; exactly one of several callers at once succeeds.
 
-        A final status begins the auto-purge period in the same command.
+        A final status begins the auto-purge period in the same command. The instants of an invocation only
+        grow, whatever the clocks of the machines say: each status is later than the one before.
 
+        :param run: leave only the run that began at this instant, and no later one of the same runner
         :raises KeyError: if the invocation is not registered
         :raises InvocationStatusTransitionError: if its status does not lead to `target`
         :raises InvocationStatusOwnershipError: if its status may be left by its owner only
@@ -96,22 +111,68 @@ class Transitions:
         rule = rule_for(target, has_runner=bool(runner_id))
         precondition = rule.precondition(invocation_id, runner_id)
         current: InvocationStatusRecord | None = None
-        for new in _new_records(target, runner_id if rule.caller_owns_next else None):
+        for _ in range(_ATTEMPTS):
+            new = _record_after(current, target, runner_id if rule.caller_owns_next else None)
+            since = {"$lt": to_micros(new.timestamp)} if run is None else to_micros(run)
+            found = {**precondition, "status_at": since}
             done = {"_id": invocation_id, **encode_record(new)}
-            if update_if(self._collections.existing(INVOCATIONS), precondition, _update(new), done):
+            if update_if(self._collections.existing(INVOCATIONS), found, _update(new), done):
                 return new
             current = self.record_of(invocation_id)
             if current == new:  # by an attempt of the driver's own, whose answer was lost
                 return new
-            # pynenc's own words for what forbids it; no words mean that it moved since
+            # pynenc's own words for what forbids it; none mean that it moved since, or that a clock is late
             status_record_transition(current, target, runner_id)
+            _check_run(current, target, run)
         assert current is not None
         raise InvocationStatusRaceConditionError(invocation_id, current, new, self.record_of(invocation_id))
 
 
-def _new_records(target: InvocationStatus, owner: str | None) -> Iterator[InvocationStatusRecord]:
-    for _ in range(_ATTEMPTS):
-        yield InvocationStatusRecord(target, owner)
+def _record_after(
+    current: InvocationStatusRecord | None, target: InvocationStatus, owner: str | None
+) -> InvocationStatusRecord:
+    """Return the next record: of now, or of a microsecond after the current one, where that is later."""
+    now = datetime.now(UTC)
+    return InvocationStatusRecord(target, owner, max(now, current.timestamp + _TICK) if current else now)
+
+
+def _check_run(current: InvocationStatusRecord, target: InvocationStatus, run: datetime | None) -> None:
+    if run is not None and current.timestamp != run:
+        raise InvocationStatusOwnershipError(
+            from_status=current.status,
+            to_status=target,
+            current_owner=current.runner_id,
+            attempted_owner=current.runner_id,
+            reason=f"it runs again since {current.timestamp}, and this run began at {run}",
+        )
+
+
+class Runs:
+    """Which run of an invocation a thread is in: known by the instant of its RUNNING, which no other has.
+
+    A runner's id does not tell: a runner that lost an invocation may have taken it again in another thread.
+    """
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    def note(self, invocation_id: str, runner_id: str | None, record: InvocationStatusRecord) -> None:
+        """Note what became of an invocation: a run begins with RUNNING, and ends with any other status."""
+        if record.status == InvocationStatus.RUNNING:
+            self._began[invocation_id, runner_id] = record.timestamp
+        else:
+            self._began.pop((invocation_id, runner_id), None)
+
+    def of(self, invocation_id: str, runner_id: str | None) -> datetime | None:
+        """Return when the run began that this thread is in, if it began in this thread."""
+        return self._began.get((invocation_id, runner_id))
+
+    @property
+    def _began(self) -> dict[tuple[str, str | None], datetime]:
+        if not hasattr(self._local, "began"):
+            self._local.began = {}
+        began: dict[tuple[str, str | None], datetime] = self._local.began
+        return began
 
 
 def _update(record: InvocationStatusRecord) -> dict[str, Any]:

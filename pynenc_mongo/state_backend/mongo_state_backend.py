@@ -22,6 +22,7 @@ from pynenc_mongo.state_backend.invocations import Invocations
 from pynenc_mongo.state_backend.runner_contexts import RunnerContexts
 from pynenc_mongo.state_backend.workflows import Workflows
 from pynenc_mongo.storage.collections import CollectionSpec
+from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.payloads import HeadDoc
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
         self._workflows = Workflows(self._collections, self._payloads)
         self._runner_contexts = RunnerContexts(self._collections)
         self._held_back = threading.local()
+        self._outcomes = threading.local()
 
     @cached_property
     def conf(self) -> ConfigStateBackendMongo:
@@ -198,13 +200,33 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
         return self._get_outcome(RESULTS, ChunkPrefix.RESULT, invocation_id)
 
     def _set_result(self, invocation_id: "InvocationId", serialized_result: str) -> None:
-        self._payloads.put(self._collections.indexed(RESULTS), invocation_id, serialized_result)
+        self._set_outcome(RESULTS, invocation_id, serialized_result)
 
     def _get_exception(self, invocation_id: "InvocationId") -> str:
         return self._get_outcome(EXCEPTIONS, ChunkPrefix.EXCEPTION, invocation_id)
 
     def _set_exception(self, invocation_id: "InvocationId", serialized_exception: str) -> None:
-        self._payloads.put(self._collections.indexed(EXCEPTIONS), invocation_id, serialized_exception)
+        self._set_outcome(EXCEPTIONS, invocation_id, serialized_exception)
+
+    @contextmanager
+    def written_in(self, run: datetime) -> Iterator[None]:
+        """Have what this thread stores meanwhile be the outcome of the run that began at an instant.
+
+        It does not take the place of what a later run has stored.
+        """
+        before = getattr(self._outcomes, "run", None)
+        self._outcomes.run = run
+        try:
+            yield
+        finally:
+            self._outcomes.run = before
+
+    def _set_outcome(self, spec: CollectionSpec[HeadDoc], invocation_id: str, outcome: str) -> None:
+        run = getattr(self._outcomes, "run", None)
+        if run is None:
+            self._payloads.put(self._collections.indexed(spec), invocation_id, outcome)
+        else:
+            self._payloads.put_newest(self._collections.indexed(spec), invocation_id, outcome, to_micros(run))
 
     def _get_outcome(self, spec: CollectionSpec[HeadDoc], kind: ChunkPrefix, invocation_id: str) -> str:
         outcome = self._payloads.get(self._collections.existing(spec), invocation_id)

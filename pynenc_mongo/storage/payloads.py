@@ -35,6 +35,7 @@ from pynenc_mongo.storage.verbs import (
 )
 
 _READS_OF_A_MOVING_VALUE = 5
+_ATTEMPTS = 5
 _FASTEST = 1  # zlib level: on 20 MiB of JSON three times faster than the default, and nearly as small
 
 
@@ -59,6 +60,7 @@ class HeadDoc(TypedDict):
 
     _id: str
     payload: Payload
+    version: NotRequired[int]
 
 
 PARTS: CollectionSpec[PartDoc] = CollectionSpec("payload_parts")
@@ -117,6 +119,25 @@ class Payloads:
         """Store `text` under `key` in place of what was there; one command unless either is large."""
         self.replace(heads, {"_id": key, "payload": self.store(text)}, "payload")
 
+    def put_newest(self, heads: Collection[HeadDoc], key: str, text: str, version: int) -> None:
+        """Store `text` under `key` unless that of a higher version is stored there, or will be meanwhile.
+
+        One command unless either is large; what has no version is older than all that have one.
+        """
+        not_newer = {"version": {"$not": {"$gt": version}}}
+        newer = {"_id": key, "version": {"$gt": version}}
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            document = {"_id": key, "version": version, "payload": self.store(text)}
+            try:
+                return self.replace(heads, document, "payload", only_if=not_newer)
+            except DuplicateKeyError:
+                # the key is taken by a newer one, or was by another first writer of this moment
+                if find_one(heads, newer, ["_id"]):
+                    return None
+                if not attempts_left:
+                    raise
+        return None
+
     def put_missing(self, heads: Collection[HeadDoc], key: str, text: str) -> None:
         """Store `text` under `key` unless something is stored there: for keys made of their content."""
         if self._needs_parts(text) and find_one(heads, {"_id": key}, ["_id"]):
@@ -137,17 +158,22 @@ class Payloads:
 
     # a text in a field of a document
 
-    def replace(self, collection: Collection[Any], document: Document, field: str) -> None:
+    def replace(
+        self, collection: Collection[Any], document: Document, field: str, only_if: Filter | None = None
+    ) -> None:
         """Store a document whose `field` is a payload in place of what was there.
 
         One command, unless the text or the one before it is large.
+
+        :param only_if: what the document that makes way has to meet
+        :raises pymongo.errors.DuplicateKeyError: if it does not
         """
-        key = {"_id": document["_id"]}
+        key = {"_id": document["_id"], **(only_if or {})}
         self._write(
             document,
             field,
             plainly=lambda small: put_where(collection, key | small, document),
-            returning=lambda: put_returning(collection, document),
+            returning=lambda: put_returning(collection, document, only_if),
         )
 
     def merge(
@@ -269,7 +295,7 @@ class Payloads:
         """
         try:
             yield
-        except MongoRefusedError:
+        except (MongoRefusedError, DuplicateKeyError):
             self.discard(payload)
             raise
 

@@ -102,7 +102,7 @@ def once[T](place: Place, operation: Callable[[], T]) -> T:
 
 @contextmanager
 def patient(goes_on: Callable[[], bool]) -> Iterator[None]:
-    """Have what this thread repeats meanwhile go on through an outage of any length, while `goes_on` says so."""
+    """Have what this thread repeats meanwhile go on through an outage of any length, until `goes_on` denies."""
     before = _patience.set(goes_on)
     try:
         yield

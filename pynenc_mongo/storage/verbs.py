@@ -219,12 +219,17 @@ def put_where(collection: Collection[Any], wanted: Filter, document: Document) -
     repeated(collection, lambda: collection.replace_one(wanted, document, upsert=True))
 
 
-def put_returning[Doc: Document](collection: Collection[Doc], document: Doc) -> Doc | None:
+def put_returning[Doc: Document](
+    collection: Collection[Doc], document: Doc, only_if: Filter | None = None
+) -> Doc | None:
     """Store `document` under its `_id`; return what was there.
 
     After a lost answer that may be the document itself.
+
+    :param only_if: what the document that makes way has to meet
+    :raises pymongo.errors.DuplicateKeyError: if it does not
     """
-    key = {"_id": _key(document)}
+    key = {"_id": _key(document), **(only_if or {})}
     return repeated(collection, _twice(lambda: collection.find_one_and_replace(key, document, upsert=True)))
 
 

@@ -1,15 +1,22 @@
 """Every transition does what pynenc's pure function says, in one command."""
 
+from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from pynenc import Pynenc
-from pynenc.exceptions import InvocationStatusError, InvocationStatusRaceConditionError
+from pynenc.exceptions import (
+    InvocationStatusError,
+    InvocationStatusOwnershipError,
+    InvocationStatusRaceConditionError,
+)
 from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord, status_record_transition
 
 from pynenc_mongo.orchestrator import transitions
 from pynenc_mongo.orchestrator.documents import INVOCATIONS, encode_record
 from pynenc_mongo.orchestrator.mongo_orchestrator import MongoOrchestrator
+from pynenc_mongo.orchestrator.transitions import Runs
 from tests.orchestrator.helpers import bake, invocation_of
 
 OWNERS = (None, "me", "another")
@@ -34,6 +41,11 @@ def given(orchestrator: MongoOrchestrator, invocation_id: str, record: Invocatio
     collection.update_one({"_id": invocation_id}, {"$set": encode_record(record)})
 
 
+def in_new_threads(orchestrator: MongoOrchestrator) -> None:
+    """Have every run that began here be that of another thread."""
+    orchestrator._runs = Runs()
+
+
 def outcome_of(transition: object, *arguments: object) -> object:
     """Return status and owner, or the type of the error."""
     try:
@@ -49,6 +61,7 @@ def test_every_transition_of_every_owner_is_pynencs(orchestrator: MongoOrchestra
     for source, owner, target, caller in product(InvocationStatus, OWNERS, InvocationStatus, CALLERS):
         record = InvocationStatusRecord(source, owner)
         given(orchestrator, invocation_id, record)
+        in_new_threads(orchestrator)
         ours = outcome_of(orchestrator._atomic_status_transition, invocation_id, target, caller)
         pynencs = outcome_of(status_record_transition, record, target, caller)
         if ours != pynencs:
@@ -76,6 +89,29 @@ def test_a_stalled_owner_does_not_take_back_what_another_one_has(orchestrator: M
         orchestrator._atomic_status_transition(invocation_id, InvocationStatus.RUNNING, "stalled")  # type: ignore[arg-type]
     record = orchestrator.get_invocation_status_record(invocation_id)  # type: ignore[arg-type]
     assert (record.status, record.runner_id) == (InvocationStatus.PENDING, "another")
+
+
+def test_instants_grow_where_a_clock_is_late(orchestrator: MongoOrchestrator) -> None:
+    """The machine before was five seconds ahead."""
+    invocation_id = registered(orchestrator)
+    ahead = datetime.now(UTC) + timedelta(seconds=5)
+    given(orchestrator, invocation_id, InvocationStatusRecord(InvocationStatus.REROUTED, None, ahead))
+    record = orchestrator._atomic_status_transition(invocation_id, InvocationStatus.PENDING, "me")  # type: ignore[arg-type]
+    assert record.timestamp == ahead + timedelta(microseconds=1)
+    assert orchestrator.get_invocation_status_record(invocation_id) == record  # type: ignore[arg-type]
+
+
+def test_a_run_is_left_by_the_thread_that_began_it(orchestrator: MongoOrchestrator) -> None:
+    """Its runner lost the invocation, and runs it again: the same owner, another run."""
+    invocation_id: Any = registered(orchestrator)
+    given(orchestrator, invocation_id, InvocationStatusRecord(InvocationStatus.PENDING, "me"))
+    orchestrator._atomic_status_transition(invocation_id, InvocationStatus.RUNNING, "me")
+    given(orchestrator, invocation_id, InvocationStatusRecord(InvocationStatus.RUNNING, "me"))
+    for end in (InvocationStatus.SUCCESS, InvocationStatus.FAILED, InvocationStatus.RETRY):
+        with pytest.raises(InvocationStatusOwnershipError, match="it runs again since"):
+            orchestrator._atomic_status_transition(invocation_id, end, "me")
+    in_new_threads(orchestrator)
+    orchestrator._atomic_status_transition(invocation_id, InvocationStatus.SUCCESS, "me")
 
 
 def test_one_that_keeps_moving_is_given_up_after_some_attempts(
