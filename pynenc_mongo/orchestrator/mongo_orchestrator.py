@@ -105,7 +105,7 @@ class MongoOrchestrator(BaseOrchestrator):
     def _saying_what_is_stored(
         self, invocations: "list[DistributedInvocation[Params, Result]]"
     ) -> Iterator[None]:
-        """Have an error of MongoDB's say whether the invocations are registered: enqueued again, they run twice."""
+        """Have an error of MongoDB's say whether they are registered: enqueued again, they would run twice."""
         try:
             yield
         except MongoServerError as error:
@@ -320,8 +320,8 @@ class MongoOrchestrator(BaseOrchestrator):
     ) -> None:
         """Store an exception, set the final status, and tell the triggers of both.
 
-        A runner that has lost the invocation meanwhile overwrites nothing. What an outage has broken off has not
-        failed: it runs again.
+        A runner that has lost the invocation meanwhile overwrites nothing. What an outage has broken off has
+        not failed: it runs again.
         """
         with outliving_outages(self.app):
             if self._outages.is_at_fault(exception):

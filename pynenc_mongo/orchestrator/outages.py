@@ -25,7 +25,7 @@ class Outages:
 
     @contextmanager
     def survived(self, what: str) -> Iterator[None]:
-        """Do without `what` where MongoDB does not do it: nothing of value is lost by that, and a log says so."""
+        """Do without `what` where MongoDB does not do it: nothing is lost by that, and a log says so."""
         try:
             yield
         except MongoServerError as error:
@@ -52,7 +52,7 @@ class Outages:
     def what_is_registered(
         self, ids: "Sequence[InvocationId]", statuses_of: Callable[[Sequence[str]], Mapping[str, object]]
     ) -> str:
-        """Return in words which of some invocations are registered after their registration was broken off."""
+        """Return in words which of some invocations are registered, after an error on the way to it."""
         try:
             registered = statuses_of(ids)
         except MongoServerError:
@@ -60,6 +60,6 @@ class Outages:
         if not registered:
             return f"None of {len(ids)} invocations is registered: enqueue again"
         return (
-            f"{len(registered)} of {len(ids)} invocations are registered, and the recovery of pending invocations "
-            f"has them run: do not enqueue them again: {', '.join(sorted(registered))}"
+            f"{len(registered)} of {len(ids)} invocations are registered, and the recovery of pending "
+            f"invocations has them run: do not enqueue them again: {', '.join(sorted(registered))}"
         )

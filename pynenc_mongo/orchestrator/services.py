@@ -133,10 +133,10 @@ class AtomicServices:
             wanted["runner_id"] = runner_id
         if limit <= 0:  # MongoDB reads 0 as no limit
             return []
-        executions, newest_first = self._collections.existing(EXECUTIONS), {"sort": [("started_at", -1)]}
+        executions, newest_first = self._collections.existing(EXECUTIONS), [("started_at", -1)]
         if min_seconds <= 0:
-            return list(map(decode_execution, find_page(executions, wanted, size=limit, **newest_first)))
-        found = map(decode_execution, find_all(executions, wanted, **newest_first))
+            return list(map(decode_execution, find_page(executions, wanted, size=limit, sort=newest_first)))
+        found = map(decode_execution, find_all(executions, wanted, sort=newest_first))
         return list(islice((each for each in found if each.duration_seconds >= min_seconds), limit))
 
     def retain(self, ended_since: datetime | None, newest: int, protected: Iterable[str]) -> int:

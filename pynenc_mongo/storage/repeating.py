@@ -52,6 +52,28 @@ _PAUSES_SECONDS = (0.0, 0.02, 0.05, 0.1, 0.2)
 _LONGEST_PAUSE_SECONDS = 0.5
 
 
+class _Times:
+    """When an operation that begins now has to end, and until when it is sent again."""
+
+    def __init__(self, place: Place) -> None:
+        self._client = (place if isinstance(place, Database) else place.database).client
+        options, now = self._client.options, time.monotonic()
+        self._ends_at = now + (options.timeout or math.inf)
+        self._repeated_until = min(self._ends_at, now + options.server_selection_timeout)
+
+    def left_for_attempt(self) -> float | None:
+        """Return the seconds for one more attempt, None for no limit.
+
+        The driver would look for a server that is gone until the operation has to end.
+        """
+        is_there = self._client.topology_description.has_writable_server()
+        until = self._ends_at if is_there else self._repeated_until
+        return max(until - time.monotonic(), _LEAST_SECONDS) if until < math.inf else None
+
+    def are_over_after(self, pause: float) -> bool:
+        return time.monotonic() + pause >= self._repeated_until
+
+
 def repeated[T](
     place: Place,
     operation: Callable[[], T],
@@ -61,28 +83,28 @@ def repeated[T](
 ) -> T:
     """Do `operation`, and do it again while errors come that pass.
 
-    That goes on for as long as one operation may take in all (`timeoutMS`), or a server may be looked for
-    (`serverSelectionTimeoutMS`), if that is less; and then anew, as long as somebody is `patient`.
+    That goes on for as long as a server may be looked for (`serverSelectionTimeoutMS`), and not longer than one
+    operation may take in all (`timeoutMS`); and then anew, as long as somebody is `patient`.
 
     :param again: what is done instead at later attempts: the one before may have been carried out
     :param attempt_seconds: what each attempt may take, where that is not the rest of the time
     :raises MongoOutageError: if it is not known in the end whether it was done
     :raises MongoRefusedError: if the server refused it
     """
-    until = time.monotonic() + _round_seconds(place)
+    times = _Times(place)
     pauses = chain(_PAUSES_SECONDS, repeat(_LONGEST_PAUSE_SECONDS))
     attempt, is_open = operation, False  # whether an attempt may have been carried out
     while True:
         try:
-            with pymongo.timeout(attempt_seconds or max(until - time.monotonic(), _LEAST_SECONDS)):
+            with pymongo.timeout(attempt_seconds or times.left_for_attempt()):
                 return attempt()
         except PyMongoError as error:
             pause = next(pauses)
-            is_over = time.monotonic() + pause >= until
+            is_over = times.are_over_after(pause)
             if not _passes(error) or (is_over and not _goes_on(error)):
                 _tell(place, error, is_open=is_open)
             if is_over:
-                until = time.monotonic() + _round_seconds(place)
+                times = _Times(place)
             is_open = is_open or not _was_not_begun(error)
         time.sleep(pause)
         attempt = again or operation
@@ -95,14 +117,15 @@ def once[T](place: Place, operation: Callable[[], T]) -> T:
     :raises MongoRefusedError: if the server refused it
     """
     try:
-        return operation()
+        with pymongo.timeout(_Times(place).left_for_attempt()):
+            return operation()
     except PyMongoError as error:
         _tell(place, error, is_open=False)
 
 
 @contextmanager
 def patient(goes_on: Callable[[], bool]) -> Iterator[None]:
-    """Have what this thread repeats meanwhile go on through an outage of any length, until `goes_on` denies."""
+    """Have what this thread repeats meanwhile go on through an outage of any length, while `goes_on()`."""
     before = _patience.set(goes_on)
     try:
         yield
@@ -128,11 +151,6 @@ def _goes_on(error: Exception) -> bool:
     if goes_on:
         logger.warning("MongoDB does not answer, and is waited for: %s", error)
     return goes_on
-
-
-def _round_seconds(place: Place) -> float:
-    options = (place if isinstance(place, Database) else place.database).client.options
-    return min(options.timeout or math.inf, options.server_selection_timeout)
 
 
 def _passes(error: PyMongoError) -> bool:

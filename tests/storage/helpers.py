@@ -59,9 +59,9 @@ def documents_in(collection: Any) -> dict[str, Any]:
 
 
 # what a driver's options say where nobody waits for a server that fails
-HASTY = SimpleNamespace(
-    client=SimpleNamespace(options=SimpleNamespace(timeout=0.1, server_selection_timeout=0.1))
-)
+_AWAY = SimpleNamespace(has_writable_server=lambda: False)
+_OPTIONS = SimpleNamespace(timeout=0.1, server_selection_timeout=0.1)
+HASTY = SimpleNamespace(client=SimpleNamespace(options=_OPTIONS, topology_description=_AWAY))
 
 
 class Failing:
