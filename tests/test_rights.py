@@ -3,17 +3,14 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
-from pynenc import context as pynenc_context
 
 from pynenc_mongo.storage import client
-from pytest_pynenc_mongo import processes, wiring
-from pytest_pynenc_mongo.databases import TestDatabase, TestServer
+from pytest_pynenc_mongo import processes
 from tests import whole_lives
 from tests.faulty import UNAUTHORIZED, Fault, FaultyServer, Judge, Refused, faulty
 from tests.storage.helpers import CHILD_SECONDS, raised
@@ -58,21 +55,11 @@ def secured_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         child.kill()
 
 
-@contextmanager
-def lives_at(url: str, database: str) -> Iterator[None]:
-    app = whole_lives.app
-    settings = wiring.settings(TestDatabase(TestServer(url), database), whole_lives.SMALL)
-    pynenc_context.clear_runner_context(app.app_id)
-    with wiring.rewired(app, settings):
-        yield
-    pynenc_context.clear_runner_context(app.app_id)
-
-
 def test_all_that_the_stores_do_is_read_write_on_their_database(
     guarded: FaultyServer, place: tuple[str, str]
 ) -> None:
     _, database = place
-    with lives_at(guarded.url, database):
+    with whole_lives.at(guarded.url, database):
         whole_lives.live()
     assert guarded.struck == []
     assert {"insert", "update", "delete", "findAndModify", "createIndexes"} < set(guarded.seen)
@@ -89,7 +76,7 @@ def test_the_judge_refuses_what_the_role_does_not_hold(guarded: FaultyServer, pl
 
 def test_a_server_that_knows_the_role_lets_it_do_all_that_the_stores_do(secured_url: str) -> None:
     database = secured_url.rpartition("/")[2]
-    with lives_at(secured_url, database):
+    with whole_lives.at(secured_url, database):
         whole_lives.live()
 
 

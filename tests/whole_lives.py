@@ -1,10 +1,12 @@
 """All that pynenc asks of the five stores, in one process and without a runner: whole lives, looks and purges."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from pynenc import Pynenc
+from pynenc import context as pynenc_context
 from pynenc.call import Call
 from pynenc.conf.config_task import ConcurrencyControlType
 from pynenc.invocation import DistributedInvocation
@@ -13,6 +15,8 @@ from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus, Ato
 from pynenc.runner.runner_context import RunnerContext
 from pynenc.trigger.trigger_builder import TriggerBuilder
 
+from pytest_pynenc_mongo import wiring
+from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from tests.state_backend.helpers import noise, workflow
 
 type Invocation = DistributedInvocation[Any, Any]
@@ -46,6 +50,15 @@ def bake() -> str:
 @app.task
 def ship() -> None:
     """What a trigger starts."""
+
+
+@contextmanager
+def at(url: str, database: str) -> Iterator[None]:
+    """Put the app on a database for a while."""
+    pynenc_context.clear_runner_context(app.app_id)
+    with wiring.rewired(app, wiring.settings(TestDatabase(TestServer(url), database), SMALL)):
+        yield
+    pynenc_context.clear_runner_context(app.app_id)
 
 
 def live() -> None:
