@@ -1,6 +1,7 @@
 """SecantusDB as a replica set of one: `python -m tests.replica_set_main DIRECTORY PARENT_PID [sync]`.
 
-Prints its URL on one line once it listens. With `sync` it writes to its disk before it acknowledges. GPL-2.0-only, hence in a process of its own.
+Prints its URL on one line once it listens. With `sync` it writes to its disk before it acknowledges.
+GPL-2.0-only, hence in a process of its own.
 """
 
 import logging

@@ -1,6 +1,7 @@
-"""SecantusDB with a user that has the role `readWrite` on one database: `python -m tests.secured_main DIRECTORY PARENT_PID`.
+"""SecantusDB for a user with the role `readWrite`: `python -m tests.secured_main DIRECTORY PARENT_PID`.
 
-Prints on one line the URL of that user, which names the database. GPL-2.0-only, hence in a process of its own.
+Prints on one line the URL of that user, which names the database that the role is for. GPL-2.0-only, hence in
+a process of its own.
 """
 
 import logging

@@ -12,7 +12,9 @@ from tests.commands import WRITES, CommandLog, logged_commands
 from tests.storage.helpers import address_of, app_on, new_name, raised
 
 CHANGES = (*WRITES, "createIndexes")
-SECONDARIES = "readPreference=secondary&readPreferenceTags=dc:ny&maxStalenessSeconds=120&readConcernLevel=majority"
+SECONDARIES = (
+    "readPreference=secondary&readPreferenceTags=dc:ny&maxStalenessSeconds=120&readConcernLevel=majority"
+)
 RESULT = InvocationId("invocation")
 
 
@@ -46,7 +48,9 @@ def test_the_primary_is_read_where_the_url_prefers_secondaries(replica_set_url: 
         assert state_backend._get_result(RESULT) == "stored"
         reads = [sent.document for sent in log.take() if sent.name == "find"]
         client.client_at(address_of(url, name)).drop_database(name)
-    assert [(read.get("$readPreference"), read["readConcern"]["level"]) for read in reads] == [(None, "local")]
+    assert [(read.get("$readPreference"), read["readConcern"]["level"]) for read in reads] == [
+        (None, "local")
+    ]
 
 
 def with_options(url: str, options: str) -> str:

@@ -18,8 +18,27 @@ from tests.storage.helpers import CHILD_SECONDS, raised
 # the commands that need none but these actions of the role, on the database that it is given for:
 # https://www.mongodb.com/docs/manual/reference/built-in-roles/#mongodb-authrole-readWrite
 READ_WRITE = frozenset(
-    "aggregate collStats count create createIndexes dbHash dbStats delete distinct drop dropIndexes find "
-    "findAndModify getMore insert killCursors listCollections listIndexes update".split()
+    [
+        "aggregate",
+        "collStats",
+        "count",
+        "create",
+        "createIndexes",
+        "dbHash",
+        "dbStats",
+        "delete",
+        "distinct",
+        "drop",
+        "dropIndexes",
+        "find",
+        "findAndModify",
+        "getMore",
+        "insert",
+        "killCursors",
+        "listCollections",
+        "listIndexes",
+        "update",
+    ]
 )
 
 

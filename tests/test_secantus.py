@@ -1,6 +1,6 @@
 """What is SecantusDB's own, so that nobody looks for it here; docs/engines.md names it.
 
-A version of it that fails one of these tests has mended what the test is about: then the page is to be changed.
+A version of it that fails one of these tests has mended what the test is about: then change the page.
 """
 
 import os

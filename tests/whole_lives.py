@@ -1,4 +1,4 @@
-"""All that pynenc asks of the five stores, in one process and without a runner: whole lives, looks and purges."""
+"""All that pynenc asks of the five stores, in one process without a runner: whole lives, looks, purges."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -42,7 +42,9 @@ def join(one: str, other: str) -> str:
     return one + other
 
 
-@app.task(running_concurrency=ConcurrencyControlType.TASK, registration_concurrency=ConcurrencyControlType.TASK)
+@app.task(
+    running_concurrency=ConcurrencyControlType.TASK, registration_concurrency=ConcurrencyControlType.TASK
+)
 def bake() -> str:
     return "cake"
 
@@ -117,7 +119,7 @@ def _trigger() -> None:
     _run_all()
 
 
-def _look(invocation: Invocation) -> None:
+def _look(invocation: Any) -> None:
     backend, orchestrator, trigger = app.state_backend, app.orchestrator, app.trigger
     run = workflow("run")
     backend.store_workflow_run(run)

@@ -89,7 +89,7 @@ def check_options(url: str) -> None:
         if name == "w" and _ZERO.fullmatch(value):
             lost = "a server would confirm no write, and a task would be lost or run twice"
         elif name in ("journal", "j") and value.strip().lower() == "false":
-            lost = "a server would confirm writes that it may still forget, and a task would be lost or run twice"
+            lost = "a server may forget what it confirmed, and a task would be lost or run twice"
         else:
             continue
         raise ValueError(

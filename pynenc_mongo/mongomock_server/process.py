@@ -32,8 +32,8 @@ _LOOK_EVERY_SECONDS = 0.2
 # macOS takes the least, and counts the byte that ends the path
 _PATH_LIMIT_BYTES = 103
 _SHORT_DIRECTORY = "/tmp"  # noqa: S108 - the directory that is made in it is this user's alone
-# a socket that nobody listens on stays so; a driver would look for half a minute. Not less than half a second: pymongo
-# looks no more often, also for a server that has dropped a connection and lives
+# a socket that nobody listens on stays so; a driver would look for half a minute. Not less than half a
+# second: pymongo looks no more often, also for a server that has dropped a connection and lives
 _SELECTION_MILLISECONDS = 900
 
 

@@ -5,8 +5,8 @@ pymongo asks for one `MongoClient` a process, kept for its life
 opens its own on first use, and never sees the inherited one.
 
 Every client reads from the primary, whatever its URL prefers: a secondary lags, and would say of what this
-process has just stored that it does not exist. Where the URL is silent, a write counts as done when a majority
-has it, so that no election takes it back.
+process has just stored that it does not exist. Where the URL is silent, a write counts as done when a
+majority has it, so that no election takes it back.
 """
 
 import atexit

@@ -152,9 +152,12 @@ def test_a_client_for_writes_that_nobody_confirms_is_refused(option: str) -> Non
 )
 def test_other_options_reach_the_driver(option: str) -> None:
     url = f"{NOBODY}/?{option}"
-    with MongoClient[Any](url, connect=False) as plain, MongoClient[Any](
-        url, connect=False, **client._options(url, address_of(url, "shop"), ClientLimits())
-    ) as ours:
+    with (
+        MongoClient[Any](url, connect=False) as plain,
+        MongoClient[Any](
+            url, connect=False, **client._options(url, address_of(url, "shop"), ClientLimits())
+        ) as ours,
+    ):
         assert _what_is_common(ours) == _what_is_common(plain)
 
 

@@ -263,12 +263,24 @@ def test_the_socket_timeout_of_pynenc_mongo_is_accepted_and_changes_nothing() ->
 
 # options of the URL
 
-UNCONFIRMED = ["w=0", "W=0", "w=00", "w=%30", "w=1&w=0", "journal=false", "JOURNAL=False", "j=false", "J=FALSE"]
+UNCONFIRMED = [
+    "w=0",
+    "W=0",
+    "w=00",
+    "w=%30",
+    "w=1&w=0",
+    "journal=false",
+    "JOURNAL=False",
+    "j=false",
+    "J=FALSE",
+]
 CONFIRMED = ["w=1", "w=2", "w=majority", "w=eu", "w=", "journal=true", "j=true", "wtimeoutMS=0", "appName=w0"]
 
 
 @pytest.mark.parametrize("option", UNCONFIRMED)
-@pytest.mark.parametrize("form", ["{url}/?{option}", "{url}/shop?tls=true&{option}", "{url}?{option};tls=true"])
+@pytest.mark.parametrize(
+    "form", ["{url}/?{option}", "{url}/shop?tls=true&{option}", "{url}?{option};tls=true"]
+)
 def test_a_url_that_asks_for_writes_that_nobody_confirms_is_refused(option: str, form: str) -> None:
     message = refusal_of(mongo_url=form.format(url=URL, option=option))
     name, _, value = option.rpartition("&")[2].lower().partition("=")

@@ -83,9 +83,7 @@ def test_a_process_that_starts_during_an_election_waits_for_the_primary() -> Non
 
 def test_an_election_without_an_end_is_reported() -> None:
     with electing(float("inf")) as server:
-        error = raised(
-            MongoUnreachableError, lambda: client.client_at(address_of(server.url, "shop"), QUICK)
-        )
+        error = raised(MongoUnreachableError, lambda: client.client_at(address_of(server.url, "shop"), QUICK))
         assert "No primary available for writes" in str(error)
 
 
