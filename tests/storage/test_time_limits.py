@@ -5,10 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 from unittest import mock
 
+import pymongo
 import pytest
 from pymongo import MongoClient, monitoring
+from pymongo.database import Database
 from pymongo.errors import NetworkTimeout
 from pynenc.identifiers.invocation_id import InvocationId
 
@@ -22,6 +25,7 @@ from tests.storage.helpers import AT_ONCE_SECONDS, address_of, app_on, new_name,
 pytestmark = pytest.mark.usefixtures("no_settings_of_the_machine")
 
 QUICK = ClientLimits(operation_seconds=0.3, connect_seconds=0.3)
+A_DAY = 24 * 3600
 RESULT = InvocationId("invocation")
 
 
@@ -119,6 +123,31 @@ def test_closing_a_client_ends_after_its_time_too(mongomock_url: str) -> None:
         client.close(address, QUICK)
         assert time.monotonic() - began < AT_ONCE_SECONDS / 2
         other.admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+# indexes, which take as long as they take
+
+
+def test_an_index_may_take_longer_than_an_operation_where_it_is_given_a_day(mongomock_url: str) -> None:
+    with slow_indexes(mongomock_url) as shop, pymongo.timeout(A_DAY):
+        assert shop["things"].create_index("name") == "name_1"
+
+
+def test_an_index_that_is_given_no_limit_has_that_of_an_operation(mongomock_url: str) -> None:
+    """The control: to the driver `None` is the client's own limit."""
+    with slow_indexes(mongomock_url) as shop, pymongo.timeout(None):
+        raised(NetworkTimeout, lambda: shop["things"].create_index("name"))
+
+
+@contextmanager
+def slow_indexes(url: str) -> Iterator[Database[Any]]:
+    """Lend a database where making an index takes longer than an operation may."""
+    shop = client.database_at(address_of(url, new_name()), QUICK)
+    milliseconds = int(2 * QUICK.operation_seconds * 1000)
+    data = {"failCommands": ["createIndexes"], "blockConnection": True, "blockTimeMS": milliseconds}
+    shop.client.admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=data)
+    yield shop
+    shop.client.drop_database(shop.name)
 
 
 def test_the_defaults_outlast_an_election() -> None:
