@@ -1,5 +1,6 @@
 """The builder methods that pynenc's plugin system adds to `PynencBuilder`."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pynenc_mongo.conf.address import check_database_name, split_url
@@ -50,7 +51,8 @@ def mongo(
     :param password: the user's password
     :param auth_source: database that holds the user
     :return: the builder, for chaining
-    :raises MongoConfigError: if `url` is malformed or beside `host` or `port`, or MongoDB refuses `db`
+    :raises MongoConfigError: if `url` is malformed, asks for writes that nobody confirms or is beside `host`
+        or `port`, or MongoDB refuses `db`
     """
     given = {
         "mongo_url": url,
@@ -129,10 +131,13 @@ def _check(config: dict[str, Any]) -> None:
     rivals = [name for name in ("mongo_host", "mongo_port") if url and config.get(name)]
     if rivals:
         raise MongoConfigError(f"mongo_url and {rivals[0]} both say where MongoDB is: keep one of the two")
+    _check_text(config, "mongo_url", split_url)
+    _check_text(config, "mongo_db", check_database_name)
+
+
+def _check_text(config: dict[str, Any], name: str, check: Callable[[str], object]) -> None:
     try:
-        if url:
-            split_url(url)
-        if config.get("mongo_db"):
-            check_database_name(config["mongo_db"])
+        if config.get(name):
+            check(config[name])
     except ValueError as error:
-        raise MongoConfigError(str(error)) from None
+        raise MongoConfigError(f"{error} ({name} of the builder)") from None

@@ -44,7 +44,10 @@ def embedded_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def replica_set_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """SecantusDB as a replica set of one, in a child process: there the driver retries single writes."""
+    """SecantusDB as a replica set of one, in a child process: there the driver retries single writes.
+
+    It runs a retried one twice where operations have a time limit, as ours have: tests/test_secantus.py.
+    """
     directory = tmp_path_factory.mktemp("replica-set")
     command = [sys.executable, "-m", "tests.replica_set_main", str(directory), str(os.getpid())]
     child = processes.start_child(command, directory / "server.log")

@@ -1,15 +1,29 @@
-"""docs/architecture.md names every module of both packages, and no other."""
+"""docs/architecture.md names every module of both packages, and no other; so with pages on collections."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from pynenc_mongo.broker import documents as broker
+from pynenc_mongo.client_data_store import documents as client_data_store
+from pynenc_mongo.orchestrator import documents as orchestrator
+from pynenc_mongo.state_backend import documents as state_backend
+from pynenc_mongo.trigger import documents as trigger
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 
 # deeper than this a line goes on with what the one above it says
 _DEEPEST_ENTRY = 12
+
+SPECS = {
+    "broker": broker.SPECS,
+    "client_data_store": client_data_store.SPECS,
+    "orchestrator": orchestrator.SPECS,
+    "state_backend": state_backend.SPECS,
+    "trigger": trigger.SPECS,
+}
 
 
 def modules_named(package: str) -> set[str]:
@@ -42,3 +56,23 @@ def test_the_architecture_page_names_every_module_and_no_other(package: str) -> 
     named, existing = modules_named(package), modules_of(package)
     assert sorted(existing - named) == []
     assert sorted(named - existing) == []
+
+
+def test_the_page_about_clusters_keeps_collections_with_a_unique_index_whole() -> None:
+    page = (ROOT / "docs/when-one-machine-is-not-enough.md").read_text(encoding="utf-8")
+    spread, whole = (
+        page.partition("## A sharded cluster")[2].partition("## Atlas")[0].split("These stay whole:")
+    )
+    unique = {
+        f"{component}_{spec.name}"
+        for component, specs in SPECS.items()
+        for spec in specs
+        if any(index.document.get("unique") for index in spec.indexes)
+    }
+    named = set(re.findall(r"`(\w+)`", spread)) & {
+        f"{component}_{spec.name}" for component, specs in SPECS.items() for spec in specs
+    }
+    assert unique == {"orchestrator_invocations", "orchestrator_atomic_service_executions"}
+    assert unique <= set(re.findall(r"^\| `(\w+)`", whole, flags=re.MULTILINE))
+    assert named
+    assert not named & unique

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 MOCK_SCHEME = "mongomock"
 SCHEMES = ("mongodb", "mongodb+srv", MOCK_SCHEME)
@@ -16,6 +16,8 @@ _DATABASE_NAME_REFUSED = re.compile(r'[/\\. "$*<>:|?\x00]')
 # a user name, then all up to the last `@`: who forgot to encode a password may have any character in it
 _USERINFO_PASSWORD = re.compile(r"^([^:/?#]*:/+[^:/?#]*|[^:/?#]+(?!:/)):.*@")
 _SECRET_OPTION = re.compile(r"(?<=[?&;])([^=&;]*password)=[^&;]*", re.IGNORECASE)
+# what the driver also reads as zero: 00, %30
+_ZERO = re.compile(r"\s*[+-]?0+\s*")
 _SECRET_PROPERTY = re.compile(r"(AWS_SESSION_TOKEN):[^,&;]*", re.IGNORECASE)
 
 
@@ -56,12 +58,12 @@ def mask_url(url: str) -> str:
 
 
 def split_url(url: str) -> SplitResult:
-    """Check the shape of a MongoDB URL and return its pieces.
+    """Check the shape and the options of a MongoDB URL and return its pieces.
 
     :raises ValueError: naming the URL (masked), what is wrong with it and a URL that works
     """
     try:
-        pieces = urlsplit(url)
+        pieces = _pieces_of(url)
     except ValueError:
         # its message would repeat what may be a password
         raise ValueError(_malformed(url, "its host cannot be read")) from None
@@ -74,7 +76,26 @@ def split_url(url: str) -> SplitResult:
         return pieces
     for host in pieces.netloc.rpartition("@")[2].split(","):
         _check_host(url, host)
+    check_options(url)
     return pieces
+
+
+def check_options(url: str) -> None:
+    """Refuse options of a URL under which a write counts as done that is not.
+
+    :raises ValueError: naming the URL (masked), the option and the remedy
+    """
+    for name, value in _options_of(url):
+        if name == "w" and _ZERO.fullmatch(value):
+            lost = "a server would confirm no write, and a task would be lost or run twice"
+        elif name in ("journal", "j") and value.strip().lower() == "false":
+            lost = "a server may forget what it confirmed, and a task would be lost or run twice"
+        else:
+            continue
+        raise ValueError(
+            f"the MongoDB URL {mask_url(url)!r} asks for {name}={value}: {lost}. Leave the option out; "
+            "writes are then confirmed by a majority (w=majority)"
+        )
 
 
 def database_in(url: str) -> str:
@@ -84,13 +105,12 @@ def database_in(url: str) -> str:
 
 def option_in(url: str, name: str) -> str:
     """Return the value of the option `name` in the query of `url`, or an empty string."""
-    options = parse_qs(urlsplit(url).query.replace(";", "&"))
-    return next((values[-1] for key, values in options.items() if key.lower() == name.lower()), "")
+    return next((value for key, value in reversed(_options_of(url)) if key == name.lower()), "")
 
 
 def names_user(url: str) -> bool:
     """Whether `url` says who connects."""
-    return "@" in urlsplit(url).netloc
+    return "@" in _pieces_of(url).netloc
 
 
 def check_database_name(name: str) -> str:
@@ -111,6 +131,17 @@ def check_database_name(name: str) -> str:
             f"shorten it to {DATABASE_NAME_LIMIT_BYTES}"
         )
     return name
+
+
+def _pieces_of(url: str) -> SplitResult:
+    # to a driver `#` is a character like any other
+    return urlsplit(url, allow_fragments=False)
+
+
+def _options_of(url: str) -> list[tuple[str, str]]:
+    """Return the options in the query of `url` that have a value, in order, their names in lower case."""
+    options = parse_qsl(_pieces_of(url).query.replace(";", "&"))
+    return [(name.lower(), value) for name, value in options]
 
 
 def _check_mock(url: str, pieces: SplitResult) -> None:

@@ -20,12 +20,17 @@ _HOST, _PORT = "localhost", 27017
 
 
 class ClientLimits(NamedTuple):
-    """What one process asks of a server at most."""
+    """What one process asks of a server at most, and how long it waits for one.
+
+    Half a minute to find a server is longer than an election, before whose end a replica set has no primary:
+    10 s until the others take a primary for lost, and what the new one then has to catch up.
+    See https://www.mongodb.com/docs/manual/reference/replica-configuration/#mongodb-rsconf-rsconf.settings
+    """
 
     connections: int = 100
     operation_seconds: float = 30.0
-    socket_seconds: float = 10.0
-    connect_seconds: float = 10.0
+    connect_seconds: float = 30.0  # to find a server and to reach it, by as many attempts as it takes
+    attempt_seconds: float = 10.0  # for one of them
 
 
 DEFAULT_LIMITS = ClientLimits()
@@ -56,11 +61,11 @@ class ConfigMongo(ConfigPynencBase):
     :cvar ConfigField[int] mongo_pool_max_connections:
         Most connections that one process opens to a server.
     :cvar ConfigField[float] mongo_timeout_seconds:
-        Seconds that one operation may take in all, retries of the driver included (`timeoutMS`).
-    :cvar ConfigField[float] socket_timeout:
-        Seconds that one network read or write may take.
+        Seconds that one operation may take in all, the search for a server and retries of the driver
+        included (`timeoutMS`); also how long the first use waits for a server. Defaults to 30, longer than
+        an election of a primary.
     :cvar ConfigField[float] socket_connect_timeout:
-        Seconds to find and reach a server.
+        Seconds that one attempt to connect to a server may take, of which there may be many. Defaults to 10.
     :cvar ConfigField[int] chunk_threshold:
         Bytes above which a payload is compressed, and the size of the parts of one that is larger
         than a document. At most 15 MiB, which is also the default.
@@ -75,8 +80,7 @@ class ConfigMongo(ConfigPynencBase):
     mongo_auth_source = ConfigField("")
     mongo_pool_max_connections = ConfigField(DEFAULT_LIMITS.connections)
     mongo_timeout_seconds = ConfigField(DEFAULT_LIMITS.operation_seconds)
-    socket_timeout = ConfigField(DEFAULT_LIMITS.socket_seconds)
-    socket_connect_timeout = ConfigField(DEFAULT_LIMITS.connect_seconds)
+    socket_connect_timeout = ConfigField(DEFAULT_LIMITS.attempt_seconds)
     chunk_threshold = ConfigField(DOCUMENT_PAYLOAD_LIMIT_BYTES)
 
     def address(self) -> MongoAddress:
@@ -100,9 +104,9 @@ class ConfigMongo(ConfigPynencBase):
         """Return what a client of this process asks of the server at most."""
         return ClientLimits(
             self.mongo_pool_max_connections,
-            self.mongo_timeout_seconds,
-            self.socket_timeout,
-            self.socket_connect_timeout,
+            operation_seconds=self.mongo_timeout_seconds,
+            connect_seconds=self.mongo_timeout_seconds,
+            attempt_seconds=self.socket_connect_timeout,
         )
 
     def part_bytes(self) -> int:

@@ -3,6 +3,10 @@
 pymongo asks for one `MongoClient` a process, kept for its life
 (https://pymongo.readthedocs.io/en/stable/faq.html). A forked child must not use its parent's: here it
 opens its own on first use, and never sees the inherited one.
+
+Every client reads from the primary, whatever its URL prefers: a secondary lags, and would say of what this
+process has just stored that it does not exist. Where the URL is silent, a write counts as done when a
+majority has it, so that no election takes it back.
 """
 
 import atexit
@@ -11,11 +15,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pymongo import MongoClient
+from pymongo import MongoClient, ReadPreference
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError, ServerSelectionTimeoutError
 
-from pynenc_mongo.conf.address import MongoAddress, names_user, option_in
+from pynenc_mongo.conf.address import MongoAddress, check_options, names_user, option_in
 from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, ClientLimits
 from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
 
@@ -42,7 +46,7 @@ def epoch() -> int:
 def database_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> Database[Any]:
     """Return this process's handle to a database, connecting if need be.
 
-    :raises MongoConfigError: if the driver refuses the URL
+    :raises MongoConfigError: if the driver refuses the URL, or it asks for writes that nobody confirms
     :raises MongoUnreachableError: if no server answers within `limits.connect_seconds`
     """
     return client_at(address, limits)[address.database]
@@ -51,7 +55,7 @@ def database_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) ->
 def client_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> MongoClient[Any]:
     """Return this process's client for a server, connecting if need be.
 
-    :raises MongoConfigError: if the driver refuses the URL
+    :raises MongoConfigError: if the driver refuses the URL, or it asks for writes that nobody confirms
     :raises MongoUnreachableError: if no server answers within `limits.connect_seconds`
     """
     key = _key(address, limits)
@@ -92,8 +96,12 @@ def _key(address: MongoAddress, limits: ClientLimits) -> _ClientKey:
 
 
 def _connect(address: MongoAddress, limits: ClientLimits) -> MongoClient[Any]:
-    """Open a client and wait until a server answers."""
+    """Open a client and wait until a server answers that takes writes."""
     url = _url_on_the_wire(address)
+    try:
+        check_options(url)
+    except ValueError as error:
+        raise MongoConfigError(f"{error} ({address.source})") from None
     try:
         client: MongoClient[Any] = MongoClient(url, **_options(url, address, limits))
     except (InvalidURI, ConfigurationError, ValueError, TypeError) as error:
@@ -127,14 +135,24 @@ def _options(url: str, address: MongoAddress, limits: ClientLimits) -> dict[str,
         "appName": "pynenc",
         "maxPoolSize": limits.connections,
         "timeoutMS": _milliseconds(limits.operation_seconds),
-        "socketTimeoutMS": _milliseconds(limits.socket_seconds),
-        "connectTimeoutMS": _milliseconds(limits.connect_seconds),
+        # for what the driver does outside of operations, which timeoutMS does not limit: ending its sessions
+        "socketTimeoutMS": option_in(url, "timeoutMS") or _milliseconds(limits.operation_seconds),
+        "connectTimeoutMS": _milliseconds(min(limits.attempt_seconds, limits.connect_seconds)),
         "serverSelectionTimeoutMS": _milliseconds(limits.connect_seconds),
         "authSource": address.auth_source,
+        "w": "majority",
     }
     if not names_user(url):
         options |= {"username": address.username, "password": address.password}
-    return {name: value for name, value in options.items() if value and not option_in(url, name)}
+    chosen = {name: value for name, value in options.items() if value and not option_in(url, name)}
+    return chosen | _reads(url)
+
+
+def _reads(url: str) -> dict[str, Any]:
+    """Return how every read is done, whatever the URL prefers: the newest state of the primary."""
+    level = {"readConcernLevel": "local"} if option_in(url, "readConcernLevel") else {}
+    # by an object and not by its name: beside a name the driver would look at the URL's tags and staleness
+    return {"read_preference": ReadPreference.PRIMARY, **level}
 
 
 def _milliseconds(seconds: float) -> int:

@@ -69,6 +69,8 @@ def test_a_malformed_url_is_refused_by_the_name_of_its_source(
 @pytest.mark.parametrize(
     ("url", "message"),
     [
+        ("mongodb://h.example/?w=0", "*asks for w=0: *Leave the option out*"),
+        ("mongodb://h.example/?tls=true&JOURNAL=false", "*asks for journal=false: *Leave the option out*"),
         ("postgres://ann:secret@db/shop", "malformed MongoDB URL 'postgres://ann:***@db/shop'"),
         ("mongodb://ann:secret@:27017/shop", "'mongodb://ann:***@:27017/shop': it names no host"),
         ("mongodb://ann:secret@db/sh.op", "MongoDB refuses the database name 'sh.op'"),
@@ -81,6 +83,8 @@ def test_a_malformed_url_is_refused_by_the_name_of_its_source(
         ("embedded://ann:secret@somewhere", "'embedded://ann:***@somewhere' names a place"),
     ],
     ids=[
+        "w=0",
+        "journal=false",
         "scheme",
         "no host",
         "database name",

@@ -234,8 +234,8 @@ def test_a_server_that_never_says_anything_is_reported_within_the_connect_timeou
     assert time.monotonic() - began < AT_ONCE_SECONDS
 
 
-def test_the_connect_timeout_of_the_settings_is_the_one_that_counts(closed_port: int) -> None:
-    app = app_on(f"mongodb://127.0.0.1:{closed_port}", "shop", socket_connect_timeout=0.1)
+def test_the_first_use_waits_for_a_server_as_long_as_an_operation_may_take(closed_port: int) -> None:
+    app = app_on(f"mongodb://127.0.0.1:{closed_port}", "shop", mongo_timeout_seconds=0.1)
     began = time.monotonic()
     raised(MongoUnreachableError, lambda: app.state_backend._get_result(InvocationId("invocation")))
     assert time.monotonic() - began < AT_ONCE_SECONDS

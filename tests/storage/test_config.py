@@ -5,7 +5,12 @@ from typing import Any
 import pytest
 
 from pynenc_mongo.conf.address import DATABASE_NAME_LIMIT_BYTES, check_database_name
-from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, DOCUMENT_PAYLOAD_LIMIT_BYTES, ConfigMongo
+from pynenc_mongo.conf.config_mongo import (
+    DEFAULT_LIMITS,
+    DOCUMENT_PAYLOAD_LIMIT_BYTES,
+    ClientLimits,
+    ConfigMongo,
+)
 from pynenc_mongo.conf.config_state_backend import ConfigStateBackendMongo
 from pynenc_mongo.errors import MongoConfigError
 from tests.storage.helpers import raised
@@ -239,8 +244,56 @@ def test_the_limits_of_a_client_come_from_the_settings() -> None:
         {
             "mongo_pool_max_connections": 7,
             "mongo_timeout_seconds": 1.5,
-            "socket_timeout": 2.5,
             "socket_connect_timeout": 3.5,
         }
     ).limits()
-    assert limits == (7, 1.5, 2.5, 3.5)
+    assert limits == ClientLimits(
+        connections=7, operation_seconds=1.5, connect_seconds=1.5, attempt_seconds=3.5
+    )
+
+
+def test_a_server_is_looked_for_longer_than_an_election_takes() -> None:
+    election_and_catching_up = 12
+    assert ConfigMongo().limits().connect_seconds > 2 * election_and_catching_up
+
+
+def test_the_socket_timeout_of_pynenc_mongo_is_accepted_and_changes_nothing() -> None:
+    assert ConfigMongo({"socket_timeout": 0.001}).limits() == DEFAULT_LIMITS
+
+
+# options of the URL
+
+UNCONFIRMED = [
+    "w=0",
+    "W=0",
+    "w=00",
+    "w=%30",
+    "w=1&w=0",
+    "journal=false",
+    "JOURNAL=False",
+    "j=false",
+    "J=FALSE",
+]
+CONFIRMED = ["w=1", "w=2", "w=majority", "w=eu", "w=", "journal=true", "j=true", "wtimeoutMS=0", "appName=w0"]
+
+
+@pytest.mark.parametrize("option", UNCONFIRMED)
+@pytest.mark.parametrize(
+    "form", ["{url}/?{option}", "{url}/shop?tls=true&{option}", "{url}?{option};tls=true"]
+)
+def test_a_url_that_asks_for_writes_that_nobody_confirms_is_refused(option: str, form: str) -> None:
+    message = refusal_of(mongo_url=form.format(url=URL, option=option))
+    name, _, value = option.rpartition("&")[2].lower().partition("=")
+    assert f"asks for {name}={value.replace('%30', '0')}: " in message.lower()
+    assert "Leave the option out; writes are then confirmed by a majority (w=majority)" in message
+    assert "(mongo_url from config_values)" in message
+
+
+def test_a_sign_that_begins_a_fragment_elsewhere_hides_no_option() -> None:
+    assert "asks for w=0" in refusal_of(mongo_url=f"{URL}/?appName=shop#1&w=0")
+
+
+@pytest.mark.parametrize("option", CONFIRMED)
+def test_a_url_that_asks_for_writes_that_somebody_confirms_is_used_as_it_is(option: str) -> None:
+    url = f"{URL}/shop?{option}"
+    assert ConfigMongo({"mongo_url": url}).address().url == url

@@ -1,0 +1,85 @@
+"""What is SecantusDB's own, so that nobody looks for it here; docs/engines.md names it.
+
+A version of it that fails one of these tests has mended what the test is about: then change the page.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient, WriteConcern
+from pymongo.errors import DuplicateKeyError
+
+from pytest_pynenc_mongo import processes
+from tests.faulty import Broken, Fault, Judge, faulty
+from tests.storage.helpers import CHILD_SECONDS, new_name, raised
+
+MESSAGES = [{"_id": number} for number in range(3)]
+
+
+def first(name: str, fault: Fault) -> Judge:
+    """Strike the first command that has the name."""
+    left = [fault]
+    return lambda found, _command: left.pop() if found == name and left else None
+
+
+@contextmanager
+def messages_at(url: str) -> Iterator[Any]:
+    name = new_name()
+    with MongoClient[dict[str, Any]](url) as client:
+        yield client[name]["messages"]
+        client.drop_database(name)
+
+
+@pytest.mark.parametrize(("limit", "left"), [("", 2), ("&timeoutMS=10000", 1)])
+def test_a_pop_whose_answer_is_lost_takes_two_where_operations_have_a_time_limit(
+    replica_set_url: str, limit: str, left: int
+) -> None:
+    """A driver repeats it with the time that is left, and SecantusDB takes that for another command."""
+    with faulty(replica_set_url, first("findAndModify", Broken.AFTER)) as server:
+        with messages_at(server.url + limit) as messages:
+            messages.insert_many(MESSAGES)
+            messages.find_one_and_delete({}, sort=[("_id", 1)])
+            assert messages.count_documents({}) == left
+        assert server.seen.count("findAndModify") == 2
+
+
+def test_an_insert_whose_answer_is_lost_meets_itself_where_operations_have_a_time_limit(
+    replica_set_url: str,
+) -> None:
+    with (
+        faulty(replica_set_url, first("insert", Broken.AFTER)) as server,
+        messages_at(f"{server.url}&timeoutMS=10000") as messages,
+    ):
+        raised(DuplicateKeyError, lambda: messages.insert_one({"_id": 1}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("journaled", "how", "stored"),
+    [(None, (), 0), (True, (), len(MESSAGES)), (None, ("sync",), len(MESSAGES))],
+    ids=["default", "journal=true", "sync_on_commit"],
+)
+def test_what_a_majority_acknowledged_is_forgotten_when_it_is_killed(
+    tmp_path: Path, journaled: bool | None, how: tuple[str, ...], stored: int
+) -> None:
+    concern = WriteConcern("majority", j=journaled)
+    with running(tmp_path, *how) as url, MongoClient[dict[str, Any]](url) as client:
+        client["shop"].get_collection("messages", write_concern=concern).insert_many(MESSAGES)
+    with running(tmp_path, *how) as url, MongoClient[dict[str, Any]](url) as client:
+        assert client["shop"]["messages"].count_documents({}) == stored
+
+
+@contextmanager
+def running(directory: Path, *how: str) -> Iterator[str]:
+    """Run it on the data of a directory, and kill it."""
+    command = [sys.executable, "-m", "tests.replica_set_main", str(directory), str(os.getpid()), *how]
+    child = processes.start_child(command, directory / "server.log")
+    try:
+        yield child.first_line(CHILD_SECONDS)
+    finally:
+        child.kill()
