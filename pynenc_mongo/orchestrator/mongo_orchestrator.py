@@ -105,7 +105,7 @@ class MongoOrchestrator(BaseOrchestrator):
     def _saying_what_is_stored(
         self, invocations: "list[DistributedInvocation[Params, Result]]"
     ) -> Iterator[None]:
-        """Have an error of MongoDB's say whether they are registered: enqueued again, they would run twice."""
+        """Have an error of MongoDB's say what is registered: what is enqueued twice runs twice."""
         try:
             yield
         except MongoServerError as error:

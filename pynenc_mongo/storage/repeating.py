@@ -83,8 +83,8 @@ def repeated[T](
 ) -> T:
     """Do `operation`, and do it again while errors come that pass.
 
-    That goes on for as long as a server may be looked for (`serverSelectionTimeoutMS`), and not longer than one
-    operation may take in all (`timeoutMS`); and then anew, as long as somebody is `patient`.
+    That goes on for as long as a server may be looked for (`serverSelectionTimeoutMS`), and not longer than
+    one operation may take in all (`timeoutMS`); and then anew, as long as somebody is `patient`.
 
     :param again: what is done instead at later attempts: the one before may have been carried out
     :param attempt_seconds: what each attempt may take, where that is not the rest of the time
