@@ -12,12 +12,8 @@ from pynenc.orchestrator.atomic_service import (
     AtomicServiceRun,
 )
 
-from pynenc_mongo.orchestrator.documents import (
-    EXECUTIONS,
-    ExecutionDoc,
-    decode_execution,
-    encode_execution,
-)
+from pynenc_mongo.errors import MongoOutageError
+from pynenc_mongo.orchestrator.documents import EXECUTIONS, decode_execution, encode_execution
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.verbs import (
@@ -33,9 +29,12 @@ from pynenc_mongo.storage.verbs import (
 
 _RUNNING = AtomicServiceExecutionStatus.RUNNING
 _BLOCKED = AtomicServiceExecutionStatus.BLOCKED
-
+_ABANDONED = AtomicServiceExecutionStatus.ABANDONED
+_SILENT = "gives no sign of life"
+_UNTOLD = "its runner was not told that it might begin"
 
 type PresumedDead = Callable[[str, datetime], bool]
+type _End = tuple[AtomicServiceRun, datetime, AtomicServiceExecutionStatus, str]
 
 
 class AtomicServices:
@@ -44,6 +43,8 @@ class AtomicServices:
     def __init__(self, collections: Collections, presumed_dead: PresumedDead) -> None:
         self._collections = collections
         self._presumed_dead = presumed_dead
+        # ends of this process's runs that MongoDB may not know, for an outage: the next attempt tells them
+        self._unconfirmed: dict[str, _End] = {}
 
     def attempt(
         self,
@@ -53,12 +54,14 @@ class AtomicServices:
         reason: str,
     ) -> bool:
         """Record an attempt to run; return whether this run may work."""
+        for end in list(self._unconfirmed.values()):
+            self.finish(*end)
         if status != _RUNNING:
             self.record(run, started_at, status, reason)
             return status != _BLOCKED
         if self.start(run, started_at, reason):
             return True
-        self._abandon_what_nobody_ends(run.atomic_service_id.runner_id)
+        self._abandon_run_of_dead_runner()
         return False
 
     def start(self, run: AtomicServiceRun, started_at: datetime | None, reason: str) -> bool:
@@ -68,7 +71,7 @@ class AtomicServices:
         begins when it is admitted: another one may have ended while it asked.
         """
         run.started_at = started_at or datetime.now(UTC)
-        if self._admit(encode_execution(_execution(run, None, _RUNNING, reason))):
+        if self._admit(_execution(run, None, _RUNNING, reason)):
             if started_at is None:
                 self._begin_now(run)
             return True
@@ -81,11 +84,20 @@ class AtomicServices:
         insert_missing(executions, encode_execution(blocked))
         return False
 
-    def _admit(self, execution: ExecutionDoc) -> bool:
+    def _admit(self, execution: AtomicServiceExecution) -> bool:
         try:
-            return insert_missing(self._collections.ruled(EXECUTIONS), execution)
+            return insert_missing(self._collections.ruled(EXECUTIONS), encode_execution(execution))
         except DuplicateKeyError:  # the index was dropped, and several run by now: no other one then
             return False
+        except MongoOutageError:
+            run = AtomicServiceRun(execution.atomic_service_id)
+            self._unconfirmed[execution.atomic_service_run_id] = (
+                run,
+                execution.start_time,
+                _ABANDONED,
+                _UNTOLD,
+            )
+            raise
 
     def record(
         self,
@@ -105,6 +117,14 @@ class AtomicServices:
         self, run: AtomicServiceRun, ended_at: datetime, status: AtomicServiceExecutionStatus, reason: str
     ) -> None:
         """End a run; the first end counts. A run whose start was not recorded gets a record all the same."""
+        run_id = run.atomic_service_id.atomic_service_run_id
+        self._unconfirmed[run_id] = (run, ended_at, status, reason)
+        self._finish(run, ended_at, status, reason)
+        del self._unconfirmed[run_id]
+
+    def _finish(
+        self, run: AtomicServiceRun, ended_at: datetime, status: AtomicServiceExecutionStatus, reason: str
+    ) -> None:
         executions = self._collections.indexed(EXECUTIONS)
         changes: dict[str, Any] = {"ended_at": to_micros(ended_at), "status": status.value}
         if reason:
@@ -160,21 +180,12 @@ class AtomicServices:
             deleted += delete_all(executions, {"_id": {"$in": keys}}) if keys else 0
         return deleted
 
-    def _abandon_what_nobody_ends(self, asking_runner_id: str) -> None:
-        """Let go of a run whose end will not come; no other could ever start otherwise.
-
-        Its runner was killed in its middle; or it is the runner that asks for the next one, and the answer to
-        its start, or its end, was lost: a runner has one run at a time.
-        """
+    def _abandon_run_of_dead_runner(self) -> None:
+        """Let go of a run whose runner was killed in its middle; no other could ever start otherwise."""
         for execution in self.running():
-            if execution.runner_id == asking_runner_id:
-                reason = f"runner:{asking_runner_id} has begun another run"
-            elif self._presumed_dead(execution.runner_id, execution.start_time):
-                reason = f"runner:{execution.runner_id} gives no sign of life"
-            else:
-                continue
-            run = AtomicServiceRun(execution.atomic_service_id)
-            self.finish(run, datetime.now(UTC), AtomicServiceExecutionStatus.ABANDONED, reason)
+            if self._presumed_dead(execution.runner_id, execution.start_time):
+                run = AtomicServiceRun(execution.atomic_service_id)
+                self.finish(run, datetime.now(UTC), _ABANDONED, f"runner:{execution.runner_id} {_SILENT}")
 
     def _begin_now(self, run: AtomicServiceRun) -> None:
         run.started_at = datetime.now(UTC)

@@ -39,12 +39,12 @@ logger = logging.getLogger(__name__)
 type Place = Collection[Any] | Database[Any]
 
 _RETRYABLE = "RetryableWriteError"
-# what a member says that goes away, or a router that does not reach one, where no label says that it passes
+# what a member says that goes away, a router that does not reach one, or any server whose time is up (50), where
+# no label says that it passes
 # (https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md)
-_PASSING_CODES = frozenset({6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+_PASSING_CODES = frozenset({6, 7, 50, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 # what a member says before it does anything
 _NOT_BEGUN_CODES = frozenset({10107, 13435})
-_TIME_EXPIRED = 50
 
 _patience: ContextVar[Callable[[], bool]] = ContextVar("_patience", default=lambda: False)
 _LEAST_SECONDS = 0.001
@@ -61,12 +61,16 @@ class _Times:
         self._ends_at = now + (options.timeout or math.inf)
         self._repeated_until = min(self._ends_at, now + options.server_selection_timeout)
 
-    def left_for_attempt(self) -> float | None:
+    def left_for_attempt(self, seconds: float | None = None) -> float | None:
         """Return the seconds for one more attempt, None for no limit.
 
         The driver would look for a server that is gone until the operation has to end.
+
+        :param seconds: what an attempt may take where a server is there
         """
         is_there = self._client.topology_description.has_writable_server()
+        if is_there and seconds is not None:
+            return seconds
         until = self._ends_at if is_there else self._repeated_until
         return max(until - time.monotonic(), _LEAST_SECONDS) if until < math.inf else None
 
@@ -96,7 +100,7 @@ def repeated[T](
     attempt, is_open = operation, False  # whether an attempt may have been carried out
     while True:
         try:
-            with pymongo.timeout(attempt_seconds or times.left_for_attempt()):
+            with pymongo.timeout(times.left_for_attempt(attempt_seconds)):
                 return attempt()
         except PyMongoError as error:
             pause = next(pauses)
@@ -183,7 +187,7 @@ def _is_refusal(error: OperationFailure) -> bool:
     """Whether the server answered that it does not do this, and nothing else may have happened."""
     if isinstance(error, BulkWriteError):
         return bool((error.details or {}).get("writeErrors"))
-    return not (_passes(error) or isinstance(error, WriteConcernError) or error.code == _TIME_EXPIRED)
+    return not (_passes(error) or isinstance(error, WriteConcernError))
 
 
 def _code_of(error: NotPrimaryError) -> int | None:
