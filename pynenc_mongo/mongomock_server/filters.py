@@ -32,20 +32,31 @@ def named_keys(wanted: Any) -> Sequence[Any] | None:
 
 
 def is_plain(wanted: Filter) -> bool:
-    """Whether a filter only asks fields of the document itself to equal a text."""
+    """Whether a filter only asks fields of the document itself to equal a text, or one of several."""
     return bool(wanted) and all(
-        type(value) is str and not field.startswith("$") and "." not in field
+        _texts(value) is not None and not field.startswith("$") and "." not in field
         for field, value in wanted.items()
     )
 
 
 def equal(documents: Iterable[Document], wanted: Filter) -> Iterator[Document]:
     """Return what meets a plain filter; mongomock judges documents that hold something else than texts."""
-    pairs = tuple(wanted.items())
+    pairs = tuple((field, _texts(value) or frozenset()) for field, value in wanted.items())
     for document in list(documents):
         found = [document.get(field) for field, _ in pairs]
         if all(type(value) is str for value in found):
-            if all(value == text for value, (_, text) in zip(found, pairs, strict=True)):
+            if all(value in texts for value, (_, texts) in zip(found, pairs, strict=True)):
                 yield document
         elif filter_applies(wanted, document):
             yield document
+
+
+def _texts(condition: Any) -> frozenset[str] | None:
+    """Return the texts of which a condition asks for one, or None where it asks for something else."""
+    if type(condition) is str:
+        return frozenset((condition,))
+    if isinstance(condition, Mapping) and condition.keys() == {"$in"}:
+        texts = condition["$in"]
+        if isinstance(texts, list) and all(type(text) is str for text in texts):
+            return frozenset(texts)
+    return None

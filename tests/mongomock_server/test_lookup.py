@@ -36,6 +36,10 @@ _FILTERS = st.one_of(
     st.fixed_dictionaries({"_id": _CONDITIONS}, optional={"f": _VALUES}),
     _FIELDS,
     st.fixed_dictionaries({"f": st.just({"$exists": False})}),
+    st.fixed_dictionaries(
+        {"f": st.lists(st.sampled_from(["x", "y"]), max_size=2).map(lambda texts: {"$in": texts})},
+        optional={"g": _VALUES},
+    ),
 )
 _ORDERS = st.lists(st.tuples(st.sampled_from(["f", "g", "_id"]), st.sampled_from([1, -1])), max_size=2)
 
