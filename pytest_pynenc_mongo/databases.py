@@ -3,35 +3,44 @@
 Each one holds a record of its owner. Nothing without one is ever dropped, whatever it is called.
 """
 
-import os
 import re
-import socket
 import uuid
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from time import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_pynenc_mongo import owners
 from pytest_pynenc_mongo.options import KEY
+from pytest_pynenc_mongo.owners import OWNER, OWNER_COLLECTION
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
     from pymongo.database import Database
 
-OWNER_COLLECTION = "pynenc_test_owner"
-_OWNER = {"_id": "owner"}
 _RUN_ID_LENGTH = 8
 # of a pipeline's 1,000 stages, that no server is asked for more than it likes
 _UNION_LENGTH = 200
 # what a server without $unionWith says: an unknown stage (MongoDB before 4.4), not supported, not implemented
 _NO_UNION_CODES = (40324, 304, 238)
-# of a process on another machine only the age tells anything
-_FOREIGN_OWNER_SECONDS = 24 * 3600
+_UNREADABLE = (
+    f"its record of its owner ({OWNER_COLLECTION}) cannot be read; drop it by hand if it is nobody's"
+)
 _NAME = pytest.StashKey[str]()
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The databases that a sweep dropped, and those that it left alone, each with the reason.
+
+    Those that are none of its business, a living run's or a kept one, are in neither.
+    """
+
+    dropped: list[str] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,17 +78,29 @@ class TestServer:
             undo.callback(lambda: self.client.drop_database(name))
             yield database
 
-    def sweep(self, prefix: str, *, kept_too: bool) -> list[str]:
-        """Drop the databases that dead runs left; return their names."""
-        swept = []
+    def sweep(self, prefix: str, *, kept_too: bool) -> Sweep:
+        """Drop the databases that dead runs left; a record that cannot be read stops nothing."""
+        swept = Sweep()
         for name in self.client.list_database_names():
-            if not name.startswith(f"{prefix}_"):
-                continue
-            owner = self.client[name][OWNER_COLLECTION].find_one(_OWNER)
-            if owner and not _is_alive(owner) and (kept_too or not owner.get("kept")):
-                self.client.drop_database(name)
-                swept.append(name)
+            if name.startswith(f"{prefix}_"):
+                self._sweep(name, swept, kept_too=kept_too)
         return swept
+
+    def _sweep(self, name: str, swept: Sweep, *, kept_too: bool) -> None:
+        from bson.errors import BSONError
+
+        try:
+            record = self.client[name][OWNER_COLLECTION].find_one(OWNER)
+        except BSONError:
+            record = {}
+        if record is None:
+            return
+        owner = owners.owner_in(record)
+        if owner is None:
+            swept.left[name] = _UNREADABLE
+        elif not owner.is_alive(time()) and (kept_too or not owner.kept):
+            self.client.drop_database(name)
+            swept.dropped.append(name)
 
     def close(self) -> None:
         """Close this process's clients of this server: one of a server that is gone waits for it."""
@@ -112,15 +133,8 @@ class TestDatabase:
 
     def sign(self, **more: Any) -> None:
         """Write into it whose it is: this process's."""
-        owner = {
-            **_OWNER,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "started": _start_of(os.getpid()),
-            "at": time(),
-            **more,
-        }
-        self.handle[OWNER_COLLECTION].replace_one(_OWNER, owner, upsert=True)
+        record = {**owners.this_process(), **more}
+        self.handle[OWNER_COLLECTION].replace_one(OWNER, record, upsert=True)
 
     def purge(self) -> None:
         """Delete every document but its owner's; collections and their indexes stay.
@@ -184,26 +198,3 @@ def _first_of_each(database: "Database[dict[str, Any]]", names: Sequence[str]) -
         for name in names
     ]
     return database[OWNER_COLLECTION].aggregate([{"$match": {"_id": None}}, *unions])
-
-
-def _is_alive(owner: Mapping[str, Any]) -> bool:
-    if owner["host"] != socket.gethostname():
-        return bool(time() - owner["at"] < _FOREIGN_OWNER_SECONDS)
-    try:
-        os.kill(owner["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    # the number may have gone to another process since
-    return bool(owner["started"] == _start_of(owner["pid"]))
-
-
-def _start_of(pid: int) -> str:
-    """Return what tells a process from others that had its number before, where the system says so."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
-    after_the_name = stat.rpartition(")")[2].split()
-    return after_the_name[19]  # field 22, starttime: see proc(5)

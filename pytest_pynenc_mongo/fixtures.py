@@ -54,8 +54,7 @@ def pynenc_mongo_database(request: pytest.FixtureRequest, pynenc_mongo_url: str)
     server = databases.TestServer(pynenc_mongo_url)
     with _plainly(), ExitStack() as stack:
         with _plainly(partial(no_server.failure, request)):
-            for swept in server.sweep(chosen.db_prefix, kept_too=chosen.sweep):
-                report.note(request.config, f"dropped {swept}, whose run has ended")
+            report.note_sweep(request.config, server.sweep(chosen.db_prefix, kept_too=chosen.sweep))
             database = stack.enter_context(server.lend(databases.name_in(request.config)))
         yield database
 

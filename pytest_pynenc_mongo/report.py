@@ -21,6 +21,13 @@ def note(config: pytest.Config, line: str) -> None:
     config.stash.setdefault(_NOTES, []).append(line)
 
 
+def note_sweep(config: pytest.Config, swept: databases.Sweep) -> None:
+    for name in swept.dropped:
+        note(config, f"dropped {name}, whose run has ended")
+    for name, reason in swept.left.items():
+        note(config, f"left {name} alone: {reason}")
+
+
 def header(config: pytest.Config, items: list[pytest.Item]) -> str | None:
     """Return the line that says which MongoDB the tests use, if any of them does."""
     if not any("pynenc_mongo_url" in getattr(item, "fixturenames", ()) for item in items):

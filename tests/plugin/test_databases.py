@@ -1,13 +1,19 @@
 """`TestServer` lends databases and sweeps them; a `TestDatabase` is emptied, whatever the server can do."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import pytest
+from bson import DatetimeMS, Int64
+from bson.errors import InvalidBSON
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-from pytest_pynenc_mongo.databases import OWNER_COLLECTION, TestDatabase, TestServer, new_name
+from pytest_pynenc_mongo import owners
+from pytest_pynenc_mongo.databases import Sweep, TestDatabase, TestServer, new_name
+from pytest_pynenc_mongo.owners import OWNER_COLLECTION
 
 DOCUMENTS = [{"_id": number} for number in range(3)]
 UNAUTHORIZED = 13
@@ -93,3 +99,60 @@ def test_no_password_is_shown() -> None:
     assert "secret" not in repr(database)
     assert "mongodb://ann:***@db.example/" in repr(database)
     assert database.url == "mongodb://ann:secret@db.example/"
+
+
+def dead_process() -> dict[str, Any]:
+    """Return the record of a process of this machine that has ended."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return {**owners.this_process(), "pid": child.pid}
+
+
+# what stands where the record of an owner should
+BAD_RECORDS: dict[str, dict[str, Any]] = {
+    "no host": {"pid": 1},
+    "a host that is a number": {**owners.this_process(), "host": 5},
+    "all processes": {**owners.this_process(), "pid": -1},
+    "a number too large": {**owners.this_process(), "pid": Int64(2**40)},
+}
+
+
+@pytest.mark.parametrize("bad", BAD_RECORDS.values(), ids=BAD_RECORDS)
+def test_a_sweep_leaves_alone_what_it_cannot_read_and_names_it(
+    server: TestServer, bad: dict[str, Any]
+) -> None:
+    prefix = new_name("sweep")
+    records = {"a": dead_process(), "bad": {**bad, "_id": "owner"}, "z": dead_process()}
+    for name, record in records.items():
+        server.client[f"{prefix}_{name}"][OWNER_COLLECTION].insert_one(record)
+    swept = server.sweep(prefix, kept_too=True)
+    assert sorted(swept.dropped) == [f"{prefix}_a", f"{prefix}_z"]
+    assert list(swept.left) == [f"{prefix}_bad"]
+    assert "cannot be read" in swept.left[f"{prefix}_bad"]
+    server.client.drop_database(f"{prefix}_bad")
+    server.close()
+
+
+def test_a_sweep_leaves_alone_what_python_cannot_hold(mongomock_url: str) -> None:
+    """SecantusDB, written in Python itself, cannot hold it either."""
+    server, name = TestServer(mongomock_url), new_name("sweep")
+    stored = server.client[name][OWNER_COLLECTION]
+    stored.insert_one({**owners.this_process(), "at": DatetimeMS(2**60)})
+    with pytest.raises(InvalidBSON):
+        stored.find_one()
+    assert list(server.sweep("sweep", kept_too=True).left) == [name]
+    server.client.drop_database(name)
+    server.close()
+
+
+def test_a_sweep_says_nothing_of_what_is_none_of_its_business(server: TestServer) -> None:
+    prefix = new_name("sweep")
+    kept = {**dead_process(), "kept": True}
+    records = {"kept": kept, "alive": owners.this_process(), "nobody-s": {"_id": "orders"}}
+    for name, record in records.items():
+        server.client[f"{prefix}_{name}"][OWNER_COLLECTION].insert_one(record)
+    assert server.sweep(prefix, kept_too=False) == Sweep()
+    assert server.sweep(prefix, kept_too=True) == Sweep(dropped=[f"{prefix}_kept"])
+    for name in records:
+        server.client.drop_database(f"{prefix}_{name}")
+    server.close()
