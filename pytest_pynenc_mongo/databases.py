@@ -5,16 +5,18 @@ Each one holds a record of its owner. Nothing without one is ever dropped, whate
 
 import re
 import uuid
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from time import time
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 import pytest
 
 from pytest_pynenc_mongo import owners
-from pytest_pynenc_mongo.options import KEY
+from pytest_pynenc_mongo.errors import in_short
+from pytest_pynenc_mongo.options import KEY, Options
 from pytest_pynenc_mongo.owners import OWNER, OWNER_COLLECTION
 
 if TYPE_CHECKING:
@@ -47,12 +49,13 @@ class Sweep:
 class TestServer:
     """A MongoDB that lends databases to tests, and drops what dead runs left there.
 
-    `url` may hold a password: print `masked_url`.
+    `url` may hold a password: print `masked_url`. `connect_seconds` is how long its clients look for it.
     """
 
     __test__ = False  # not a test class, whatever pytest makes of its name
 
     url: str
+    connect_seconds: float = Options.timeout_seconds
 
     @property
     def masked_url(self) -> str:
@@ -62,21 +65,44 @@ class TestServer:
 
     @property
     def client(self) -> "MongoClient[dict[str, Any]]":
-        """This process's client; pynenc's components of this process use the same one."""
+        """This process's client; pynenc's components of this process use the same one.
+
+        :raises MongoUnreachableError: if no server answers within `connect_seconds`
+        """
         from pynenc_mongo.conf.address import MongoAddress
+        from pynenc_mongo.conf.config_mongo import ClientLimits
         from pynenc_mongo.storage import client
 
-        return client.client_at(MongoAddress(self.url, "admin", "fixture pynenc_mongo_url"))
+        address = MongoAddress(self.url, "admin", "fixture pynenc_mongo_url")
+        return client.client_at(address, ClientLimits(connect_seconds=self.connect_seconds))
 
     @contextmanager
-    def lend(self, name: str) -> Generator["TestDatabase"]:
-        """Lend a database, signed; afterwards drop it and close our clients of this server."""
+    def lend(self, name: str, note: Callable[[str], object] = warn) -> Generator["TestDatabase"]:
+        """Lend a database, signed; afterwards drop it and close our clients of this server.
+
+        :param note: is told what stays of it, where the server has gone away
+        """
         database = TestDatabase(self, name)
         with ExitStack() as undo:
             undo.callback(self.close)
+            # before the first write, which may be done although its answer is an error
+            undo.callback(self._take_back, name, note)
             database.sign()
-            undo.callback(lambda: self.client.drop_database(name))
             yield database
+
+    def _take_back(self, name: str, note: Callable[[str], object]) -> None:
+        import pymongo
+        from pymongo.errors import ConnectionFailure
+
+        from pynenc_mongo.errors import MongoUnreachableError
+
+        try:
+            # a drop may take its time, a server that has gone may not
+            with pymongo.timeout(self.connect_seconds):
+                self.client.admin.command("ping")
+            self.client.drop_database(name)
+        except (ConnectionFailure, MongoUnreachableError) as error:
+            note(f"{name} may be left on {self.masked_url}, a later run drops it: {in_short(error)}")
 
     def sweep(self, prefix: str, *, kept_too: bool) -> Sweep:
         """Drop the databases that dead runs left; a record that cannot be read stops nothing."""

@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from os import getpid
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from pytest_pynenc_mongo import processes
 from pytest_pynenc_mongo.errors import EngineError, NotReadyError
 from pytest_pynenc_mongo.options import EMBEDDED_URL, MONGOMOCK_URL, Options
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
 
 _START_SECONDS = 30.0
 
@@ -51,7 +54,7 @@ def running(options: Options) -> Generator[Engine]:
     kind = _kind_of(options)
     with kind.opened(options) as url:
         try:
-            yield _engine(kind, url, options.url_source)
+            yield _engine(kind, url, options)
         finally:
             # one of a server that is gone waits for it when it closes
             client.close_server(url)
@@ -103,19 +106,22 @@ def _embedded(options: Options) -> Generator[str]:
 
 @contextmanager
 def _server(options: Options) -> Generator[str]:
-    from pynenc_mongo.conf.address import MongoAddress
-    from pynenc_mongo.conf.config_mongo import ClientLimits
     from pynenc_mongo.errors import PynencMongoError
-    from pynenc_mongo.storage import client
 
-    address = MongoAddress(options.url, "admin", options.url_source)
-    limits = ClientLimits(connect_seconds=options.timeout_seconds)
     try:
-        client.client_at(address, limits)
+        _client_of(options.url, options)
     except PynencMongoError as error:
         raise EngineError(str(error)) from None
-    client.close(address, limits)
     yield options.url
+
+
+def _client_of(url: str, options: Options) -> "MongoClient[dict[str, Any]]":
+    from pynenc_mongo.conf.address import MongoAddress
+    from pynenc_mongo.conf.config_mongo import ClientLimits
+    from pynenc_mongo.storage import client
+
+    address = MongoAddress(url, "admin", options.url_source)
+    return client.client_at(address, ClientLimits(connect_seconds=options.timeout_seconds))
 
 
 class _Kind(NamedTuple):
@@ -162,13 +168,11 @@ def _check(kind: _Kind, url: str) -> None:
         )
 
 
-def _engine(kind: _Kind, url: str, url_source: str) -> Engine:
-    from pynenc_mongo.conf.address import MongoAddress
-    from pynenc_mongo.storage import client
+def _engine(kind: _Kind, url: str, options: Options) -> Engine:
+    from pynenc_mongo.conf.address import mask_url
 
-    address = MongoAddress(url, "admin", url_source)
-    version = str(client.client_at(address).server_info()["version"])
-    return Engine(kind.name, url, address.masked, url_source, version, kind.ends_with_run)
+    version = str(_client_of(url, options).server_info()["version"])
+    return Engine(kind.name, url, mask_url(url), options.url_source, version, kind.ends_with_run)
 
 
 def _refuse_twin() -> None:

@@ -1,5 +1,9 @@
 """Errors of the plugin: what was tried, and what to do."""
 
+import re
+
+_DRIVER_S_DETAILS = re.compile(r", Timeout: |, full error: | \(configured timeouts")
+
 
 class PynencMongoTestError(Exception):
     """Root of the plugin's errors; fixtures show the message without a traceback."""
@@ -27,3 +31,8 @@ class WiringError(PynencMongoTestError):
 
 class RunnerError(PynencMongoTestError):
     """A runner or a worker did not start, died, or would not stop."""
+
+
+def in_short(error: Exception) -> str:
+    """Return what an error of the driver says, but for the state of all servers and the answer as a whole."""
+    return _DRIVER_S_DETAILS.split(str(error), maxsplit=1)[0]

@@ -51,19 +51,22 @@ def pynenc_mongo_url(pynenc_mongo_engine: "Engine") -> str:
 def pynenc_mongo_database(request: pytest.FixtureRequest, pynenc_mongo_url: str) -> Generator["TestDatabase"]:
     """The database of this run and xdist worker, `.name` and `.url`; dropped at the end."""
     chosen = request.config.stash[options.KEY]
-    server = databases.TestServer(pynenc_mongo_url)
+    server = databases.TestServer(pynenc_mongo_url, chosen.timeout_seconds)
+    note = partial(report.note, request.config)
     with _plainly(), ExitStack() as stack:
         with _plainly(partial(no_server.failure, request)):
             report.note_sweep(request.config, server.sweep(chosen.db_prefix, kept_too=chosen.sweep))
-            database = stack.enter_context(server.lend(databases.name_in(request.config)))
+            database = stack.enter_context(server.lend(databases.name_in(request.config), note))
         yield database
 
 
 @pytest.fixture(scope="session")
-def pynenc_mongo_client(pynenc_mongo_url: str) -> Generator["MongoClient[dict[str, Any]]"]:
+def pynenc_mongo_client(
+    request: pytest.FixtureRequest, pynenc_mongo_url: str
+) -> Generator["MongoClient[dict[str, Any]]"]:
     """A client of the server, pymongo's."""
-    server = databases.TestServer(pynenc_mongo_url)
-    with _plainly():
+    server = databases.TestServer(pynenc_mongo_url, request.config.stash[options.KEY].timeout_seconds)
+    with _plainly(partial(no_server.failure, request)):
         yield server.client
         server.close()
 

@@ -57,7 +57,9 @@ def settings(database: "TestDatabase", more: Mapping[str, Any] | None = None) ->
     from pynenc_mongo.builder import COMPONENTS
 
     pinned = {**_OWN_ADDRESS, **COMPONENTS, "mongo_url": database.url, "mongo_db": database.name}
-    return Settings(pinned, {**(more or {}), **pinned})
+    # the plugin's own limit too, so that this process has one client for both
+    limits = {"socket_connect_timeout": database.server.connect_seconds}
+    return Settings(pinned, {**limits, **(more or {}), **pinned})
 
 
 @contextmanager

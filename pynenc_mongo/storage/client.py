@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pymongo
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError, ServerSelectionTimeoutError
@@ -18,6 +19,8 @@ from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError, ServerS
 from pynenc_mongo.conf.address import MongoAddress, names_user, option_in
 from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, ClientLimits
 from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
+
+_GOODBYE_SECONDS = 1.0
 
 
 class _ClientKey(NamedTuple):
@@ -82,8 +85,10 @@ def _close(is_meant: Callable[[_ClientKey], bool]) -> None:
     with _lock:
         clients = [_clients.pop(key) for key in list(_clients) if is_meant(key)]
         _epoch += 1
-    for client in clients:
-        client.close()
+    # it says goodbye to its server, which may be gone
+    with pymongo.timeout(_GOODBYE_SECONDS):
+        for client in clients:
+            client.close()
 
 
 def _key(address: MongoAddress, limits: ClientLimits) -> _ClientKey:

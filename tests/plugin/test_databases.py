@@ -3,17 +3,23 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any, NoReturn
 
 import pytest
 from bson import DatetimeMS, Int64
 from bson.errors import InvalidBSON
 from pymongo.collection import Collection
-from pymongo.errors import OperationFailure
+from pymongo.errors import AutoReconnect, OperationFailure
 
-from pytest_pynenc_mongo import owners
+from pynenc_mongo.errors import MongoUnreachableError
+from pynenc_mongo.storage import client
+from pytest_pynenc_mongo import apps, owners, wiring
 from pytest_pynenc_mongo.databases import Sweep, TestDatabase, TestServer, new_name
+from pytest_pynenc_mongo.options import Options
 from pytest_pynenc_mongo.owners import OWNER_COLLECTION
+from tests.faulty import Broken, faulty, named
+from tests.plugin.helpers import closed_port
 
 DOCUMENTS = [{"_id": number} for number in range(3)]
 UNAUTHORIZED = 13
@@ -92,6 +98,52 @@ def test_a_lent_database_is_dropped_even_if_the_borrower_fails(server: TestServe
         borrow()
     assert name not in server.client.list_database_names()
     server.close()
+
+
+@pytest.mark.parametrize("fault", [Broken.BEFORE, Broken.AFTER], ids=["not done", "done, answer lost"])
+def test_a_database_that_cannot_be_signed_is_not_left(any_url: str, fault: Broken) -> None:
+    name = new_name("pynenc_test")
+    with faulty(any_url, named(fault, "update")) as line, TestServer(any_url).lend(name) as control:
+        assert name in control.server.client.list_database_names()
+        lender = TestServer(line.url, connect_seconds=2)
+        with pytest.raises(AutoReconnect), lender.lend(name):
+            pytest.fail("it is lent all the same")
+        assert name not in control.server.client.list_database_names()
+
+
+def test_a_server_that_has_gone_is_noted_where_it_shall_drop_a_database(any_url: str) -> None:
+    name, notes, begin = new_name("pynenc_test"), list[str](), 0.0
+    with faulty(any_url) as line:
+        with TestServer(line.url, connect_seconds=0.2).lend(name, notes.append):
+            line.stop()
+            begin = monotonic()
+        assert monotonic() - begin < 5.0
+    assert len(notes) == 1
+    assert notes[0].startswith(f"{name} may be left on {line.url}, a later run drops it: ")
+    assert "Topology" not in notes[0]
+    server = TestServer(any_url)
+    server.client.drop_database(name)
+    server.close()
+
+
+def test_a_closed_port_is_looked_at_for_the_given_time() -> None:
+    begin = monotonic()
+    with pytest.raises(MongoUnreachableError):
+        _ = TestServer(f"mongodb://127.0.0.1:{closed_port()}", connect_seconds=0.1).client
+    # a driver's own limit is 10 s or more
+    assert monotonic() - begin < 5.0
+
+
+@pytest.mark.parametrize("seconds", [Options.timeout_seconds, 3.0])
+def test_an_app_on_the_test_database_uses_the_plugin_s_client(any_url: str, seconds: float) -> None:
+    client.close_server(any_url)
+    with (
+        TestServer(any_url, seconds).lend(new_name("pynenc_test")) as lent,
+        wiring.rewired(apps.new(), wiring.settings(lent)) as app,
+    ):
+        app.broker.purge()
+        limits = [key.limits.connect_seconds for key in client._clients if key.url == any_url]
+    assert limits == [seconds]
 
 
 def test_no_password_is_shown() -> None:
