@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
@@ -17,7 +17,7 @@ import pytest
 from pytest_pynenc_mongo import owners
 from pytest_pynenc_mongo.errors import in_short
 from pytest_pynenc_mongo.options import KEY, Options
-from pytest_pynenc_mongo.owners import OWNER, OWNER_COLLECTION
+from pytest_pynenc_mongo.owners import OWNER, OWNER_COLLECTION, RENEW_SECONDS
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -124,7 +124,7 @@ class TestServer:
         owner = owners.owner_in(record)
         if owner is None:
             swept.left[name] = _UNREADABLE
-        elif not owner.is_alive(time()) and (kept_too or not owner.kept):
+        elif not owner.is_alive(time(), owners.here()) and (kept_too or not owner.kept):
             self.client.drop_database(name)
             swept.dropped.append(name)
 
@@ -146,6 +146,8 @@ class TestDatabase:
 
     server: TestServer
     name: str
+    # when this process said whose it is; empty if it did not
+    _signed_at: list[float] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def url(self) -> str:
@@ -161,16 +163,27 @@ class TestDatabase:
         """Write into it whose it is: this process's."""
         record = {**owners.this_process(), **more}
         self.handle[OWNER_COLLECTION].replace_one(OWNER, record, upsert=True)
+        self._signed_at.append(monotonic())
 
-    def purge(self) -> None:
+    def purge(self, now: float | None = None) -> None:
         """Delete every document but its owner's; collections and their indexes stay.
 
         Two commands, and one more for each collection that holds any: each test with a new app leaves
-        collections behind that no test will use again.
+        collections behind that no test will use again. Once an hour one more, so that nobody takes a
+        long run for a dead one.
+
+        :param now: what time it is by `time.monotonic()`
         """
+        self._renew(monotonic() if now is None else now)
         database = self.handle
         for collection in _in_use(database):
             database[collection].delete_many({})
+
+    def _renew(self, now: float) -> None:
+        if self._signed_at and now - self._signed_at[-1] >= RENEW_SECONDS:
+            # never back: a test may have stopped the clock of this process
+            self.handle[OWNER_COLLECTION].update_one(OWNER, {"$max": {"at": time()}})
+            self._signed_at.append(now)
 
     def copy_to(self, name: str, test: str) -> "TestDatabase":
         """Copy it as a test left it; the copy outlives the run."""

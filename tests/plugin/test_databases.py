@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from time import monotonic
+from time import monotonic, time
 from typing import Any, NoReturn
 
 import pytest
@@ -144,6 +144,35 @@ def test_an_app_on_the_test_database_uses_the_plugin_s_client(any_url: str, seco
         app.broker.purge()
         limits = [key.limits.connect_seconds for key in client._clients if key.url == any_url]
     assert limits == [seconds]
+
+
+def test_a_long_run_says_once_an_hour_that_it_lives(database: TestDatabase) -> None:
+    record, signed = database.handle[OWNER_COLLECTION], monotonic()
+
+    def is_renewed_after(seconds: float) -> bool:
+        record.update_one({}, {"$set": {"at": 5.0}})
+        database.purge(signed + seconds)
+        found = record.find_one()
+        assert found is not None
+        return bool(found["at"] > time() - 60)
+
+    assert [is_renewed_after(seconds) for seconds in (0, 3500, 3700, 3701, 7200, 7400)] == [
+        False,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+    owner = owners.owner_in(record.find_one() or {})
+    assert owner is not None
+    assert owner.home == owners.here()
+
+
+def test_a_purge_by_somebody_else_signs_nothing(database: TestDatabase) -> None:
+    before = database.handle[OWNER_COLLECTION].find_one()
+    TestDatabase(database.server, database.name).purge(monotonic() + 10_000)
+    assert database.handle[OWNER_COLLECTION].find_one() == before
 
 
 def test_no_password_is_shown() -> None:
