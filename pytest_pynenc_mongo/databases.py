@@ -15,7 +15,13 @@ from warnings import warn
 import pytest
 
 from pytest_pynenc_mongo import owners
-from pytest_pynenc_mongo.errors import in_short
+from pytest_pynenc_mongo.errors import (
+    AUTHENTICATION_FAILED,
+    UNAUTHORIZED,
+    RefusedError,
+    in_short,
+    refusal,
+)
 from pytest_pynenc_mongo.options import KEY, Options
 from pytest_pynenc_mongo.owners import OWNER, OWNER_COLLECTION, RENEW_SECONDS
 
@@ -49,13 +55,15 @@ class Sweep:
 class TestServer:
     """A MongoDB that lends databases to tests, and drops what dead runs left there.
 
-    `url` may hold a password: print `masked_url`. `connect_seconds` is how long its clients look for it.
+    `url` may hold a password: print `masked_url`. `connect_seconds` is how long its clients look for it;
+    what is left on one that ends with the run is gone.
     """
 
     __test__ = False  # not a test class, whatever pytest makes of its name
 
     url: str
     connect_seconds: float = Options.timeout_seconds
+    ends_with_run: bool = False
 
     @property
     def masked_url(self) -> str:
@@ -87,26 +95,67 @@ class TestServer:
             undo.callback(self.close)
             # before the first write, which may be done although its answer is an error
             undo.callback(self._take_back, name, note)
-            database.sign()
+            with self._refusals():
+                database.sign()
             yield database
 
-    def _take_back(self, name: str, note: Callable[[str], object]) -> None:
-        import pymongo
-        from pymongo.errors import ConnectionFailure
+    def how_it_ended(self) -> str:
+        """Return how the server ended, or an empty string while it answers."""
+        from pymongo.errors import ConnectionFailure, InvalidOperation
 
         from pynenc_mongo.errors import MongoUnreachableError
+        from pynenc_mongo.storage import client
 
         try:
-            # a drop may take its time, a server that has gone may not
-            with pymongo.timeout(self.connect_seconds):
-                self.client.admin.command("ping")
-            self.client.drop_database(name)
+            self.ping()
         except (ConnectionFailure, MongoUnreachableError) as error:
-            note(f"{name} may be left on {self.masked_url}, a later run drops it: {in_short(error)}")
+            client.server_ended(self.url, f"{self.masked_url} has gone away: {in_short(error)}")
+        except InvalidOperation:
+            pass  # whoever knows that it has ended has just closed our client
+        return self.known_end
+
+    @property
+    def known_end(self) -> str:
+        """How the server ended, if somebody in this process has said so; nothing is asked."""
+        from pynenc_mongo.storage import client
+
+        return client.how_it_ended(self.url)
+
+    def ping(self) -> None:
+        """Have the server answer.
+
+        :raises RefusedError: if it refuses the user
+        :raises MongoUnreachableError, pymongo.errors.ConnectionFailure: if it does not answer within
+            `connect_seconds`
+        """
+        import pymongo
+
+        with self._refusals(), pymongo.timeout(self.connect_seconds):
+            self.client.admin.command("ping")
+
+    def _take_back(self, name: str, note: Callable[[str], object]) -> None:
+        # a drop may take its time, a server that has gone may not
+        if not (how := self.how_it_ended()):
+            self.client.drop_database(name)
+        elif not self.ends_with_run:
+            note(f"{name} may be left there, a later run drops it: {how}")
+
+    @contextmanager
+    def _refusals(self) -> Generator[None]:
+        """Say plainly who is refused, where every run would be."""
+        from pymongo.errors import OperationFailure
+
+        try:
+            yield
+        except OperationFailure as error:
+            if error.code not in (UNAUTHORIZED, AUTHENTICATION_FAILED):
+                raise
+            raise RefusedError(refusal(self.masked_url, error)) from None
 
     def sweep(self, prefix: str, *, kept_too: bool) -> Sweep:
         """Drop the databases that dead runs left; a record that cannot be read stops nothing."""
         swept = Sweep()
+        self.ping()
         for name in self.client.list_database_names():
             if name.startswith(f"{prefix}_"):
                 self._sweep(name, swept, kept_too=kept_too)

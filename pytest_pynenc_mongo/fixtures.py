@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def pynenc_mongo_engine(request: pytest.FixtureRequest) -> Generator["Engine"]:
-    """The MongoDB of this run: `.name`, `.url`, `.masked_url`, `.url_source`, `.version`."""
+    """The MongoDB of this run: `.name`, `.url`, `.masked_url`, `.url_source`, `.version`, `.pid`."""
     with _plainly(), ExitStack() as stack:
-        with _plainly(partial(no_server.failure, request)):
+        with _plainly(partial(no_server.failure, request, "pynenc_mongo_engine")):
             engine = stack.enter_context(engines.running(request.config.stash[options.KEY]))
         request.config.stash[engines.KEY] = engine
-        yield engine
+        server = _server_at(request, engine.url)
+        with no_server.watching(request, server, "pynenc_mongo_engine", "pynenc_mongo_url"):
+            yield engine
 
 
 @pytest.fixture(scope="session")
@@ -51,10 +53,11 @@ def pynenc_mongo_url(pynenc_mongo_engine: "Engine") -> str:
 def pynenc_mongo_database(request: pytest.FixtureRequest, pynenc_mongo_url: str) -> Generator["TestDatabase"]:
     """The database of this run and xdist worker, `.name` and `.url`; dropped at the end."""
     chosen = request.config.stash[options.KEY]
-    server = databases.TestServer(pynenc_mongo_url, chosen.timeout_seconds)
+    server = _server_at(request, pynenc_mongo_url)
     note = partial(report.note, request.config)
     with _plainly(), ExitStack() as stack:
-        with _plainly(partial(no_server.failure, request)):
+        stack.enter_context(no_server.watching(request, server, "pynenc_mongo_url"))
+        with _plainly(partial(no_server.failure, request, "pynenc_mongo_url")):
             report.note_sweep(request.config, server.sweep(chosen.db_prefix, kept_too=chosen.sweep))
             database = stack.enter_context(server.lend(databases.name_in(request.config), note))
         yield database
@@ -65,9 +68,12 @@ def pynenc_mongo_client(
     request: pytest.FixtureRequest, pynenc_mongo_url: str
 ) -> Generator["MongoClient[dict[str, Any]]"]:
     """A client of the server, pymongo's."""
-    server = databases.TestServer(pynenc_mongo_url, request.config.stash[options.KEY].timeout_seconds)
-    with _plainly(partial(no_server.failure, request)):
-        yield server.client
+    server = _server_at(request, pynenc_mongo_url)
+    with _plainly():
+        with _plainly(partial(no_server.failure, request, "pynenc_mongo_url")):
+            server.ping()
+        with no_server.watching(request, server, "pynenc_mongo_url"):
+            yield server.client
         server.close()
 
 
@@ -213,6 +219,12 @@ def pynenc_wait(request: pytest.FixtureRequest, pynenc_app: "Pynenc") -> "Wait":
     from pytest_pynenc_mongo import waiting
 
     return waiting.Wait(pynenc_app, request.config.stash[options.KEY].runner_timeout_seconds)
+
+
+def _server_at(request: pytest.FixtureRequest, url: str) -> databases.TestServer:
+    engine = request.config.stash.get(engines.KEY, None)
+    ends_with_run = engine is not None and engine.ends_with_run and engine.url == url
+    return databases.TestServer(url, request.config.stash[options.KEY].timeout_seconds, ends_with_run)
 
 
 def _failure(message: str) -> BaseException:

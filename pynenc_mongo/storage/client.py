@@ -32,6 +32,7 @@ class _ClientKey(NamedTuple):
 
 
 _clients: dict[_ClientKey, MongoClient[Any]] = {}
+_ended: dict[str, str] = {}  # how a server ended, by its URL
 _inherited: list[MongoClient[Any]] = []  # kept, so that no finalizer runs on a parent's sockets
 _lock = threading.Lock()
 _epoch = 0
@@ -55,10 +56,13 @@ def client_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> M
     """Return this process's client for a server, connecting if need be.
 
     :raises MongoConfigError: if the driver refuses the URL
-    :raises MongoUnreachableError: if no server answers within `limits.connect_seconds`
+    :raises MongoUnreachableError: if no server answers within `limits.connect_seconds`, or it is known to
+        have ended
     """
     key = _key(address, limits)
     with _lock:
+        if how := _ended.get(address.url):
+            raise MongoUnreachableError(how)
         if key not in _clients:
             _clients[key] = _connect(address, limits)
         return _clients[key]
@@ -73,6 +77,22 @@ def close(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> None:
 def close_server(url: str) -> None:
     """Close every client of this process that was opened with `url`, before its server stops."""
     _close(lambda key: key.url == url)
+
+
+def server_ended(url: str, how: str) -> None:
+    """Close this process's clients of a server; every further use fails at once, and says how it ended."""
+    _ended.setdefault(url, how)
+    close_server(url)
+
+
+def server_started(url: str) -> None:
+    """Forget that there was a server at `url` that ended."""
+    _ended.pop(url, None)
+
+
+def how_it_ended(url: str) -> str:
+    """Return how the server at `url` ended, or an empty string where nobody has said that it did."""
+    return _ended.get(url, "")
 
 
 def close_all() -> None:

@@ -119,7 +119,7 @@ def test_a_server_that_has_gone_is_noted_where_it_shall_drop_a_database(any_url:
             begin = monotonic()
         assert monotonic() - begin < 5.0
     assert len(notes) == 1
-    assert notes[0].startswith(f"{name} may be left on {line.url}, a later run drops it: ")
+    assert notes[0].startswith(f"{name} may be left there, a later run drops it: {line.url} has gone away: ")
     assert "Topology" not in notes[0]
     server = TestServer(any_url)
     server.client.drop_database(name)
