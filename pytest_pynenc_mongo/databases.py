@@ -1,6 +1,6 @@
 """The test database: named per run and xdist worker, emptied after each test, dropped at the end.
 
-Each one holds a record of its owner. Nothing without one is ever dropped, whatever it is called.
+In a database that the user names for all runs, a run has the collections that begin with that name.
 """
 
 import re
@@ -20,6 +20,7 @@ from pytest_pynenc_mongo.errors import (
     UNAUTHORIZED,
     RefusedError,
     in_short,
+    missing_right,
     refusal,
 )
 from pytest_pynenc_mongo.options import KEY, Options
@@ -27,6 +28,7 @@ from pytest_pynenc_mongo.owners import OWNER, OWNER_COLLECTION, RENEW_SECONDS
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
+    from pymongo.collection import Collection
     from pymongo.database import Database
 
 _RUN_ID_LENGTH = 8
@@ -34,26 +36,12 @@ _RUN_ID_LENGTH = 8
 _UNION_LENGTH = 200
 # what a server without $unionWith says: an unknown stage (MongoDB before 4.4), not supported, not implemented
 _NO_UNION_CODES = (40324, 304, 238)
-_UNREADABLE = (
-    f"its record of its owner ({OWNER_COLLECTION}) cannot be read; drop it by hand if it is nobody's"
-)
 _NAME = pytest.StashKey[str]()
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """The databases that a sweep dropped, and those that it left alone, each with the reason.
-
-    Those that are none of its business, a living run's or a kept one, are in neither.
-    """
-
-    dropped: list[str] = field(default_factory=list)
-    left: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)
 class TestServer:
-    """A MongoDB that lends databases to tests, and drops what dead runs left there.
+    """A MongoDB that lends databases to tests.
 
     `url` may hold a password: print `masked_url`. `connect_seconds` is how long its clients look for it;
     what is left on one that ends with the run is gone.
@@ -85,16 +73,20 @@ class TestServer:
         return client.client_at(address, ClientLimits(connect_seconds=self.connect_seconds))
 
     @contextmanager
-    def lend(self, name: str, note: Callable[[str], object] = warn) -> Generator["TestDatabase"]:
+    def lend(
+        self, name: str, note: Callable[[str], object] = warn, within: str = ""
+    ) -> Generator["TestDatabase"]:
         """Lend a database, signed; afterwards drop it and close our clients of this server.
 
-        :param note: is told what stays of it, where the server has gone away
+        :param note: is told what stays of it, where the server has gone away or refuses the drop
+        :param within: a database that is there already; what is lent are collections in it, with the name as
+            their prefix
         """
-        database = TestDatabase(self, name)
+        database = _placed(self, name, within)
         with ExitStack() as undo:
             undo.callback(self.close)
             # before the first write, which may be done although its answer is an error
-            undo.callback(self._take_back, name, note)
+            undo.callback(self._take_back, database, note)
             with self._refusals():
                 database.sign()
             yield database
@@ -133,12 +125,13 @@ class TestServer:
         with self._refusals(), pymongo.timeout(self.connect_seconds):
             self.client.admin.command("ping")
 
-    def _take_back(self, name: str, note: Callable[[str], object]) -> None:
+    def _take_back(self, database: "TestDatabase", note: Callable[[str], object]) -> None:
         # a drop may take its time, a server that has gone may not
         if not (how := self.how_it_ended()):
-            self.client.drop_database(name)
+            if refused := database.drop_if_allowed():
+                note(f"left {database.label}: {refused}")
         elif not self.ends_with_run:
-            note(f"{name} may be left there, a later run drops it: {how}")
+            note(f"left {database.label}, a later run drops it: {how}")
 
     @contextmanager
     def _refusals(self) -> Generator[None]:
@@ -152,31 +145,6 @@ class TestServer:
                 raise
             raise RefusedError(refusal(self.masked_url, error)) from None
 
-    def sweep(self, prefix: str, *, kept_too: bool) -> Sweep:
-        """Drop the databases that dead runs left; a record that cannot be read stops nothing."""
-        swept = Sweep()
-        self.ping()
-        for name in self.client.list_database_names():
-            if name.startswith(f"{prefix}_"):
-                self._sweep(name, swept, kept_too=kept_too)
-        return swept
-
-    def _sweep(self, name: str, swept: Sweep, *, kept_too: bool) -> None:
-        from bson.errors import BSONError
-
-        try:
-            record = self.client[name][OWNER_COLLECTION].find_one(OWNER)
-        except BSONError:
-            record = {}
-        if record is None:
-            return
-        owner = owners.owner_in(record)
-        if owner is None:
-            swept.left[name] = _UNREADABLE
-        elif not owner.is_alive(time(), owners.here()) and (kept_too or not owner.kept):
-            self.client.drop_database(name)
-            swept.dropped.append(name)
-
     def close(self) -> None:
         """Close this process's clients of this server: one of a server that is gone waits for it."""
         from pynenc_mongo.storage import client
@@ -189,14 +157,28 @@ class TestServer:
 
 @dataclass(frozen=True)
 class TestDatabase:
-    """A database on a server, by name: the one that the tests of a run and xdist worker use."""
+    """What the tests of a run and xdist worker use: a database on a server, or a part of one.
+
+    A part are the collections whose names begin with `collection_prefix`, which is empty otherwise.
+    """
 
     __test__ = False
 
     server: TestServer
     name: str
+    collection_prefix: str = ""
     # when this process said whose it is; empty if it did not
     _signed_at: list[float] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def run_name(self) -> str:
+        """The name that no other run and no other worker of this run has."""
+        return self.collection_prefix.removesuffix(".") or self.name
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return f"{self.collection_prefix}* in {self.name}" if self.collection_prefix else self.name
 
     @property
     def url(self) -> str:
@@ -208,10 +190,15 @@ class TestDatabase:
         """The database itself, pymongo's."""
         return self.server.client[self.name]
 
+    @property
+    def owner_collection(self) -> "Collection[dict[str, Any]]":
+        """Where the record of its owner is."""
+        return self.handle[self.collection_prefix + OWNER_COLLECTION]
+
     def sign(self, **more: Any) -> None:
         """Write into it whose it is: this process's."""
         record = {**owners.this_process(), **more}
-        self.handle[OWNER_COLLECTION].replace_one(OWNER, record, upsert=True)
+        self.owner_collection.replace_one(OWNER, record, upsert=True)
         self._signed_at.append(monotonic())
 
     def purge(self, now: float | None = None) -> None:
@@ -224,27 +211,88 @@ class TestDatabase:
         :param now: what time it is by `time.monotonic()`
         """
         self._renew(monotonic() if now is None else now)
-        database = self.handle
-        for collection in _in_use(database):
-            database[collection].delete_many({})
+        for name in self._in_use():
+            self.handle[name].delete_many({})
 
     def _renew(self, now: float) -> None:
         if self._signed_at and now - self._signed_at[-1] >= RENEW_SECONDS:
             # never back: a test may have stopped the clock of this process
-            self.handle[OWNER_COLLECTION].update_one(OWNER, {"$max": {"at": time()}})
+            self.owner_collection.update_one(OWNER, {"$max": {"at": time()}})
             self._signed_at.append(now)
 
     def copy_to(self, name: str, test: str) -> "TestDatabase":
-        """Copy it as a test left it; the copy outlives the run."""
-        source, copy = self.handle, TestDatabase(self.server, name)
+        """Copy it as a test left it; the copy outlives the run. Part of a database is copied within that."""
+        copy = _placed(self.server, name, self.name if self.collection_prefix else "")
         copy.sign(kept=True, test=test)
-        for collection in _in_use(source):
-            copy.handle[collection].insert_many(source[collection].find({}))
+        for source in self._in_use():
+            target = copy.collection_prefix + source.removeprefix(self.collection_prefix)
+            copy.handle[target].insert_many(self.handle[source].find({}))
         return copy
+
+    def drop_if_allowed(self) -> str:
+        """Drop it; return why it stays if the server refuses that, with the remedy."""
+        from pymongo.errors import OperationFailure
+
+        try:
+            self._drop()
+        except OperationFailure as error:
+            if error.code != UNAUTHORIZED:
+                raise
+            action = "dropCollection" if self.collection_prefix else "dropDatabase"
+            return missing_right(action, self.name, named=bool(self.collection_prefix))
+        return ""
+
+    def _drop(self) -> None:
+        if not self.collection_prefix:
+            self.server.client.drop_database(self.name)
+            return
+        # the record of the owner last: what is left of a drop that is broken off stays somebody's
+        for name in self._collections():
+            self.handle.drop_collection(name)
+        self.owner_collection.drop()
+
+    def _collections(self) -> list[str]:
+        """Return the names of its collections, but for the owner's."""
+        begin = {"name": {"$regex": f"^{re.escape(self.collection_prefix)}"}}
+        names = self.handle.list_collection_names(filter=begin if self.collection_prefix else None)
+        return sorted({*names} - {self.owner_collection.name})
+
+    def _in_use(self) -> set[str]:
+        """Return the names of its collections that hold documents, but for the owner's."""
+        from pymongo.errors import OperationFailure
+
+        names = self._collections()
+        groups = (names[place : place + _UNION_LENGTH] for place in range(0, len(names), _UNION_LENGTH))
+        try:
+            return {found["_id"] for group in groups for found in self._first_of_each(group)}
+        except OperationFailure as error:
+            if error.code not in _NO_UNION_CODES:
+                raise
+        return {name for name in names if self.handle[name].find_one({}, ["_id"])}
+
+    def _first_of_each(self, names: Sequence[str]) -> Iterable[dict[str, Any]]:
+        """Return, for each collection that holds documents, one that has its name for an `_id`.
+
+        See https://www.mongodb.com/docs/manual/reference/operator/aggregation/unionWith/ (MongoDB 4.4).
+        """
+        unions = [
+            {
+                "$unionWith": {
+                    "coll": name,
+                    "pipeline": [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}],
+                }
+            }
+            for name in names
+        ]
+        return self.owner_collection.aggregate([{"$match": {"_id": None}}, *unions])
+
+
+def _placed(server: TestServer, name: str, within: str) -> TestDatabase:
+    return TestDatabase(server, within, f"{name}.") if within else TestDatabase(server, name)
 
 
 def name_in(config: pytest.Config) -> str:
-    """Return the name of the database of this run and xdist worker."""
+    """Return the name of the database, or the prefix of the collections, of this run and xdist worker."""
     if _NAME not in config.stash:
         config.stash[_NAME] = new_name(config.stash[KEY].db_prefix, getattr(config, "workerinput", None))
     return config.stash[_NAME]
@@ -260,29 +308,3 @@ def new_name(prefix: str, xdist: Mapping[str, Any] | None = None) -> str:
     told = xdist or {"testrunuid": uuid.uuid4().hex, "workerid": "main"}
     run = str(told["testrunuid"]).replace("-", "")[:_RUN_ID_LENGTH]
     return "_".join((prefix, run, re.sub(r"\W", "-", str(told["workerid"]))))
-
-
-def _in_use(database: "Database[dict[str, Any]]") -> set[str]:
-    """Return the names of the collections that hold documents, but for the owner's."""
-    from pymongo.errors import OperationFailure
-
-    names = sorted({*database.list_collection_names()} - {OWNER_COLLECTION})
-    groups = (names[place : place + _UNION_LENGTH] for place in range(0, len(names), _UNION_LENGTH))
-    try:
-        return {found["_id"] for group in groups for found in _first_of_each(database, group)}
-    except OperationFailure as error:
-        if error.code not in _NO_UNION_CODES:
-            raise
-    return {name for name in names if database[name].find_one({}, ["_id"])}
-
-
-def _first_of_each(database: "Database[dict[str, Any]]", names: Sequence[str]) -> Iterable[dict[str, Any]]:
-    """Return, for each collection that holds documents, one that has its name for an `_id`.
-
-    See https://www.mongodb.com/docs/manual/reference/operator/aggregation/unionWith/ (MongoDB 4.4).
-    """
-    unions = [
-        {"$unionWith": {"coll": name, "pipeline": [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}]}}
-        for name in names
-    ]
-    return database[OWNER_COLLECTION].aggregate([{"$match": {"_id": None}}, *unions])

@@ -54,3 +54,13 @@ def refusal(where: str, error: "OperationFailure") -> str:
     else:
         remedy = "grant the user of its URL what docs/own-server.md lists"
     return f"MongoDB at {where} refuses us: {in_short(error)}; {remedy}"
+
+
+def missing_right(action: str, database: str, *, named: bool) -> str:
+    """Return that the user may not do something to a database, and what to do.
+
+    :param named: whether the user named the database with --pynenc-mongo-db
+    """
+    on = f" on {database}" if database else ""
+    other = "" if named else ", or name one database for all runs with --pynenc-mongo-db"
+    return f"this user lacks the right {action}{on}: grant it (docs/own-server.md){other}"

@@ -16,6 +16,7 @@ from pytest_pynenc_mongo import (
     options,
     report,
     retention,
+    sweeping,
 )
 from pytest_pynenc_mongo.errors import PynencMongoTestError
 
@@ -51,15 +52,20 @@ def pynenc_mongo_url(pynenc_mongo_engine: "Engine") -> str:
 
 @pytest.fixture(scope="session")
 def pynenc_mongo_database(request: pytest.FixtureRequest, pynenc_mongo_url: str) -> Generator["TestDatabase"]:
-    """The database of this run and xdist worker, `.name` and `.url`; dropped at the end."""
+    """The database of this run and xdist worker; dropped at the end.
+
+    `.name`, `.url`; `.collection_prefix` where other runs use the database, too.
+    """
     chosen = request.config.stash[options.KEY]
     server = _server_at(request, pynenc_mongo_url)
     note = partial(report.note, request.config)
     with _plainly(), ExitStack() as stack:
         stack.enter_context(no_server.watching(request, server, "pynenc_mongo_url"))
         with _plainly(partial(no_server.failure, request, "pynenc_mongo_url")):
-            report.note_sweep(request.config, server.sweep(chosen.db_prefix, kept_too=chosen.sweep))
-            database = stack.enter_context(server.lend(databases.name_in(request.config), note))
+            swept = sweeping.sweep(server, chosen.db_prefix, kept_too=chosen.sweep, within=chosen.db)
+            report.note_sweep(request.config, swept)
+            name = databases.name_in(request.config)
+            database = stack.enter_context(server.lend(name, note, within=chosen.db))
         yield database
 
 

@@ -27,9 +27,9 @@ def keep_if_wished(item: pytest.Item, database: TestDatabase) -> None:
     if not _is_wished(item) or database.server.ends_with_run:
         return
     name = _copy_name(item, database)
-    database.copy_to(name, item.nodeid)
-    where = f"mongosh '{database.server.masked_url}' then `use {name}`"
-    report.note(item.config, f"kept {name}, as {item.nodeid} left it: {where}")
+    copy = database.copy_to(name, item.nodeid)
+    where = f"mongosh '{copy.server.masked_url}' then `use {copy.name}`"
+    report.note(item.config, f"kept {copy.label}, as {item.nodeid} left it: {where}")
 
 
 def _is_wished(item: pytest.Item) -> bool:
@@ -41,4 +41,4 @@ def _copy_name(item: pytest.Item, database: TestDatabase) -> str:
     number = item.config.stash.get(_COPIES, 0)
     item.config.stash[_COPIES] = number + 1
     test = re.sub(r"[^A-Za-z0-9]+", "-", item.name)[:_TEST_NAME_LENGTH]
-    return f"{database.name}_{number}_{test}"[:_DATABASE_NAME_LENGTH]
+    return f"{database.run_name}_{number}_{test}"[:_DATABASE_NAME_LENGTH]

@@ -33,7 +33,7 @@ class Collections:
     ) -> None:
         self._address = conf.address()
         self._limits = conf.limits()
-        self._prefix = f"{collection_prefix(app_id)}{component}_"
+        self._prefix = f"{conf.collection_prefix()}{collection_prefix(app_id)}{component}_"
         self._specs = tuple(specs)
         self._indexed: set[str] = set()
         self._database: Database[Any] | None = None

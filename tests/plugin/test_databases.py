@@ -15,9 +15,10 @@ from pymongo.errors import AutoReconnect, OperationFailure
 from pynenc_mongo.errors import MongoUnreachableError
 from pynenc_mongo.storage import client
 from pytest_pynenc_mongo import apps, owners, wiring
-from pytest_pynenc_mongo.databases import Sweep, TestDatabase, TestServer, new_name
+from pytest_pynenc_mongo.databases import TestDatabase, TestServer, new_name
 from pytest_pynenc_mongo.options import Options
 from pytest_pynenc_mongo.owners import OWNER_COLLECTION
+from pytest_pynenc_mongo.sweeping import Sweep, sweep
 from tests.faulty import Broken, faulty, named
 from tests.plugin.helpers import closed_port
 
@@ -119,7 +120,7 @@ def test_a_server_that_has_gone_is_noted_where_it_shall_drop_a_database(any_url:
             begin = monotonic()
         assert monotonic() - begin < 5.0
     assert len(notes) == 1
-    assert notes[0].startswith(f"{name} may be left there, a later run drops it: {line.url} has gone away: ")
+    assert notes[0].startswith(f"left {name}, a later run drops it: {line.url} has gone away: ")
     assert "Topology" not in notes[0]
     server = TestServer(any_url)
     server.client.drop_database(name)
@@ -206,7 +207,7 @@ def test_a_sweep_leaves_alone_what_it_cannot_read_and_names_it(
     records = {"a": dead_process(), "bad": {**bad, "_id": "owner"}, "z": dead_process()}
     for name, record in records.items():
         server.client[f"{prefix}_{name}"][OWNER_COLLECTION].insert_one(record)
-    swept = server.sweep(prefix, kept_too=True)
+    swept = sweep(server, prefix, kept_too=True)
     assert sorted(swept.dropped) == [f"{prefix}_a", f"{prefix}_z"]
     assert list(swept.left) == [f"{prefix}_bad"]
     assert "cannot be read" in swept.left[f"{prefix}_bad"]
@@ -221,7 +222,7 @@ def test_a_sweep_leaves_alone_what_python_cannot_hold(mongomock_url: str) -> Non
     stored.insert_one({**owners.this_process(), "at": DatetimeMS(2**60)})
     with pytest.raises(InvalidBSON):
         stored.find_one()
-    assert list(server.sweep("sweep", kept_too=True).left) == [name]
+    assert list(sweep(server, "sweep", kept_too=True).left) == [name]
     server.client.drop_database(name)
     server.close()
 
@@ -232,8 +233,8 @@ def test_a_sweep_says_nothing_of_what_is_none_of_its_business(server: TestServer
     records = {"kept": kept, "alive": owners.this_process(), "nobody-s": {"_id": "orders"}}
     for name, record in records.items():
         server.client[f"{prefix}_{name}"][OWNER_COLLECTION].insert_one(record)
-    assert server.sweep(prefix, kept_too=False) == Sweep()
-    assert server.sweep(prefix, kept_too=True) == Sweep(dropped=[f"{prefix}_kept"])
+    assert sweep(server, prefix, kept_too=False) == Sweep()
+    assert sweep(server, prefix, kept_too=True) == Sweep(dropped=[f"{prefix}_kept"])
     for name in records:
         server.client.drop_database(f"{prefix}_{name}")
     server.close()

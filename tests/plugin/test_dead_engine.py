@@ -11,6 +11,7 @@ import pytest
 
 from pytest_pynenc_mongo import processes
 from pytest_pynenc_mongo.databases import TestServer
+from pytest_pynenc_mongo.sweeping import sweep
 from tests.faulty import faulty
 from tests.plugin.helpers import ENGINES, RUN_SECONDS, Marked, make_shop, output, run, start, wait_until
 
@@ -253,7 +254,7 @@ def test_a_server_that_goes_away_is_one_failure_a_run(
     for sign in SIGNS_OF_A_TRACEBACK:
         assert sign not in said
     server = TestServer(embedded_url)
-    server.sweep("pynenc_test", kept_too=False)
+    sweep(server, "pynenc_test", kept_too=False)
     server.close()
 
 
