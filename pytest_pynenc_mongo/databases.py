@@ -1,49 +1,57 @@
 """The test database: named per run and xdist worker, emptied after each test, dropped at the end.
 
-Each one holds a record of its owner. Nothing without one is ever dropped, whatever it is called.
+In a database that the user names for all runs, a run has the collections that begin with that name.
 """
 
-import os
 import re
-import socket
 import uuid
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from time import time
+from dataclasses import dataclass, field
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 import pytest
 
-from pytest_pynenc_mongo.options import KEY
+from pytest_pynenc_mongo import owners
+from pytest_pynenc_mongo.errors import (
+    AUTHENTICATION_FAILED,
+    UNAUTHORIZED,
+    RefusedError,
+    in_short,
+    missing_right,
+    refusal,
+)
+from pytest_pynenc_mongo.options import KEY, Options
+from pytest_pynenc_mongo.owners import OWNER, OWNER_COLLECTION, RENEW_SECONDS
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
+    from pymongo.collection import Collection
     from pymongo.database import Database
 
-OWNER_COLLECTION = "pynenc_test_owner"
-_OWNER = {"_id": "owner"}
 _RUN_ID_LENGTH = 8
 # of a pipeline's 1,000 stages, that no server is asked for more than it likes
 _UNION_LENGTH = 200
 # what a server without $unionWith says: an unknown stage (MongoDB before 4.4), not supported, not implemented
 _NO_UNION_CODES = (40324, 304, 238)
-# of a process on another machine only the age tells anything
-_FOREIGN_OWNER_SECONDS = 24 * 3600
 _NAME = pytest.StashKey[str]()
 
 
 @dataclass(frozen=True, repr=False)
 class TestServer:
-    """A MongoDB that lends databases to tests, and drops what dead runs left there.
+    """A MongoDB that lends databases to tests.
 
-    `url` may hold a password: print `masked_url`.
+    `url` may hold a password: print `masked_url`. `connect_seconds` is how long its clients look for it;
+    what is left on one that ends with the run is gone.
     """
 
     __test__ = False  # not a test class, whatever pytest makes of its name
 
     url: str
+    connect_seconds: float = Options.timeout_seconds
+    ends_with_run: bool = False
 
     @property
     def masked_url(self) -> str:
@@ -53,33 +61,89 @@ class TestServer:
 
     @property
     def client(self) -> "MongoClient[dict[str, Any]]":
-        """This process's client; pynenc's components of this process use the same one."""
+        """This process's client; pynenc's components of this process use the same one.
+
+        :raises MongoUnreachableError: if no server answers within `connect_seconds`
+        """
         from pynenc_mongo.conf.address import MongoAddress
+        from pynenc_mongo.conf.config_mongo import ClientLimits
         from pynenc_mongo.storage import client
 
-        return client.client_at(MongoAddress(self.url, "admin", "fixture pynenc_mongo_url"))
+        address = MongoAddress(self.url, "admin", "fixture pynenc_mongo_url")
+        return client.client_at(address, ClientLimits(connect_seconds=self.connect_seconds))
 
     @contextmanager
-    def lend(self, name: str) -> Generator["TestDatabase"]:
-        """Lend a database, signed; afterwards drop it and close our clients of this server."""
-        database = TestDatabase(self, name)
+    def lend(
+        self, name: str, note: Callable[[str], object] = warn, within: str = ""
+    ) -> Generator["TestDatabase"]:
+        """Lend a database, signed; afterwards drop it and close our clients of this server.
+
+        :param note: is told what stays of it, where the server has gone away or refuses the drop
+        :param within: a database that is there already; what is lent are collections in it, with the name as
+            their prefix
+        """
+        database = _placed(self, name, within)
         with ExitStack() as undo:
             undo.callback(self.close)
-            database.sign()
-            undo.callback(lambda: self.client.drop_database(name))
+            # before the first write, which may be done although its answer is an error
+            undo.callback(self._take_back, database, note)
+            with self._refusals():
+                database.sign()
             yield database
 
-    def sweep(self, prefix: str, *, kept_too: bool) -> list[str]:
-        """Drop the databases that dead runs left; return their names."""
-        swept = []
-        for name in self.client.list_database_names():
-            if not name.startswith(f"{prefix}_"):
-                continue
-            owner = self.client[name][OWNER_COLLECTION].find_one(_OWNER)
-            if owner and not _is_alive(owner) and (kept_too or not owner.get("kept")):
-                self.client.drop_database(name)
-                swept.append(name)
-        return swept
+    def how_it_ended(self) -> str:
+        """Return how the server ended, or an empty string while it answers."""
+        from pymongo.errors import ConnectionFailure, InvalidOperation
+
+        from pynenc_mongo.errors import MongoUnreachableError
+        from pynenc_mongo.storage import client
+
+        try:
+            self.ping()
+        except (ConnectionFailure, MongoUnreachableError) as error:
+            client.server_ended(self.url, f"{self.masked_url} has gone away: {in_short(error)}")
+        except InvalidOperation:
+            pass  # whoever knows that it has ended has just closed our client
+        return self.known_end
+
+    @property
+    def known_end(self) -> str:
+        """How the server ended, if somebody in this process has said so; nothing is asked."""
+        from pynenc_mongo.storage import client
+
+        return client.how_it_ended(self.url)
+
+    def ping(self) -> None:
+        """Have the server answer.
+
+        :raises RefusedError: if it refuses the user
+        :raises MongoUnreachableError, pymongo.errors.ConnectionFailure: if it does not answer within
+            `connect_seconds`
+        """
+        import pymongo
+
+        with self._refusals(), pymongo.timeout(self.connect_seconds):
+            self.client.admin.command("ping")
+
+    def _take_back(self, database: "TestDatabase", note: Callable[[str], object]) -> None:
+        # a drop may take its time, a server that has gone may not
+        if not (how := self.how_it_ended()):
+            if refused := database.drop_if_allowed():
+                note(f"left {database.label}: {refused}")
+        elif not self.ends_with_run:
+            note(f"left {database.label}, a later run drops it: {how}")
+
+    @contextmanager
+    def _refusals(self) -> Generator[None]:
+        """Say plainly who is refused, where every run would be."""
+        from pymongo.errors import OperationFailure
+
+        try:
+            yield
+        except OperationFailure as error:
+            if error.code not in (UNAUTHORIZED, AUTHENTICATION_FAILED):
+                raise
+            raise RefusedError(refusal(self.masked_url, error)) from None
 
     def close(self) -> None:
         """Close this process's clients of this server: one of a server that is gone waits for it."""
@@ -93,12 +157,28 @@ class TestServer:
 
 @dataclass(frozen=True)
 class TestDatabase:
-    """A database on a server, by name: the one that the tests of a run and xdist worker use."""
+    """What the tests of a run and xdist worker use: a database on a server, or a part of one.
+
+    A part are the collections whose names begin with `collection_prefix`, which is empty otherwise.
+    """
 
     __test__ = False
 
     server: TestServer
     name: str
+    collection_prefix: str = ""
+    # when this process said whose it is; empty if it did not
+    _signed_at: list[float] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def run_name(self) -> str:
+        """The name that no other run and no other worker of this run has."""
+        return self.collection_prefix.removesuffix(".") or self.name
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return f"{self.collection_prefix}* in {self.name}" if self.collection_prefix else self.name
 
     @property
     def url(self) -> str:
@@ -110,39 +190,109 @@ class TestDatabase:
         """The database itself, pymongo's."""
         return self.server.client[self.name]
 
+    @property
+    def owner_collection(self) -> "Collection[dict[str, Any]]":
+        """Where the record of its owner is."""
+        return self.handle[self.collection_prefix + OWNER_COLLECTION]
+
     def sign(self, **more: Any) -> None:
         """Write into it whose it is: this process's."""
-        owner = {
-            **_OWNER,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "started": _start_of(os.getpid()),
-            "at": time(),
-            **more,
-        }
-        self.handle[OWNER_COLLECTION].replace_one(_OWNER, owner, upsert=True)
+        record = {**owners.this_process(), **more}
+        self.owner_collection.replace_one(OWNER, record, upsert=True)
+        self._signed_at.append(monotonic())
 
-    def purge(self) -> None:
+    def purge(self, now: float | None = None) -> None:
         """Delete every document but its owner's; collections and their indexes stay.
 
         Two commands, and one more for each collection that holds any: each test with a new app leaves
-        collections behind that no test will use again.
+        collections behind that no test will use again. Once an hour one more, so that nobody takes a
+        long run for a dead one.
+
+        :param now: what time it is by `time.monotonic()`
         """
-        database = self.handle
-        for collection in _in_use(database):
-            database[collection].delete_many({})
+        self._renew(monotonic() if now is None else now)
+        for name in self._in_use():
+            self.handle[name].delete_many({})
+
+    def _renew(self, now: float) -> None:
+        if self._signed_at and now - self._signed_at[-1] >= RENEW_SECONDS:
+            # never back: a test may have stopped the clock of this process
+            self.owner_collection.update_one(OWNER, {"$max": {"at": time()}})
+            self._signed_at.append(now)
 
     def copy_to(self, name: str, test: str) -> "TestDatabase":
-        """Copy it as a test left it; the copy outlives the run."""
-        source, copy = self.handle, TestDatabase(self.server, name)
+        """Copy it as a test left it; the copy outlives the run. Part of a database is copied within that."""
+        copy = _placed(self.server, name, self.name if self.collection_prefix else "")
         copy.sign(kept=True, test=test)
-        for collection in _in_use(source):
-            copy.handle[collection].insert_many(source[collection].find({}))
+        for source in self._in_use():
+            target = copy.collection_prefix + source.removeprefix(self.collection_prefix)
+            copy.handle[target].insert_many(self.handle[source].find({}))
         return copy
+
+    def drop_if_allowed(self) -> str:
+        """Drop it; return why it stays if the server refuses that, with the remedy."""
+        from pymongo.errors import OperationFailure
+
+        try:
+            self._drop()
+        except OperationFailure as error:
+            if error.code != UNAUTHORIZED:
+                raise
+            action = "dropCollection" if self.collection_prefix else "dropDatabase"
+            return missing_right(action, self.name, named=bool(self.collection_prefix))
+        return ""
+
+    def _drop(self) -> None:
+        if not self.collection_prefix:
+            self.server.client.drop_database(self.name)
+            return
+        # the record of the owner last: what is left of a drop that is broken off stays somebody's
+        for name in self._collections():
+            self.handle.drop_collection(name)
+        self.owner_collection.drop()
+
+    def _collections(self) -> list[str]:
+        """Return the names of its collections, but for the owner's."""
+        begin = {"name": {"$regex": f"^{re.escape(self.collection_prefix)}"}}
+        names = self.handle.list_collection_names(filter=begin if self.collection_prefix else None)
+        return sorted({*names} - {self.owner_collection.name})
+
+    def _in_use(self) -> set[str]:
+        """Return the names of its collections that hold documents, but for the owner's."""
+        from pymongo.errors import OperationFailure
+
+        names = self._collections()
+        groups = (names[place : place + _UNION_LENGTH] for place in range(0, len(names), _UNION_LENGTH))
+        try:
+            return {found["_id"] for group in groups for found in self._first_of_each(group)}
+        except OperationFailure as error:
+            if error.code not in _NO_UNION_CODES:
+                raise
+        return {name for name in names if self.handle[name].find_one({}, ["_id"])}
+
+    def _first_of_each(self, names: Sequence[str]) -> Iterable[dict[str, Any]]:
+        """Return, for each collection that holds documents, one that has its name for an `_id`.
+
+        See https://www.mongodb.com/docs/manual/reference/operator/aggregation/unionWith/ (MongoDB 4.4).
+        """
+        unions = [
+            {
+                "$unionWith": {
+                    "coll": name,
+                    "pipeline": [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}],
+                }
+            }
+            for name in names
+        ]
+        return self.owner_collection.aggregate([{"$match": {"_id": None}}, *unions])
+
+
+def _placed(server: TestServer, name: str, within: str) -> TestDatabase:
+    return TestDatabase(server, within, f"{name}.") if within else TestDatabase(server, name)
 
 
 def name_in(config: pytest.Config) -> str:
-    """Return the name of the database of this run and xdist worker."""
+    """Return the name of the database, or the prefix of the collections, of this run and xdist worker."""
     if _NAME not in config.stash:
         config.stash[_NAME] = new_name(config.stash[KEY].db_prefix, getattr(config, "workerinput", None))
     return config.stash[_NAME]
@@ -158,52 +308,3 @@ def new_name(prefix: str, xdist: Mapping[str, Any] | None = None) -> str:
     told = xdist or {"testrunuid": uuid.uuid4().hex, "workerid": "main"}
     run = str(told["testrunuid"]).replace("-", "")[:_RUN_ID_LENGTH]
     return "_".join((prefix, run, re.sub(r"\W", "-", str(told["workerid"]))))
-
-
-def _in_use(database: "Database[dict[str, Any]]") -> set[str]:
-    """Return the names of the collections that hold documents, but for the owner's."""
-    from pymongo.errors import OperationFailure
-
-    names = sorted({*database.list_collection_names()} - {OWNER_COLLECTION})
-    groups = (names[place : place + _UNION_LENGTH] for place in range(0, len(names), _UNION_LENGTH))
-    try:
-        return {found["_id"] for group in groups for found in _first_of_each(database, group)}
-    except OperationFailure as error:
-        if error.code not in _NO_UNION_CODES:
-            raise
-    return {name for name in names if database[name].find_one({}, ["_id"])}
-
-
-def _first_of_each(database: "Database[dict[str, Any]]", names: Sequence[str]) -> Iterable[dict[str, Any]]:
-    """Return, for each collection that holds documents, one that has its name for an `_id`.
-
-    See https://www.mongodb.com/docs/manual/reference/operator/aggregation/unionWith/ (MongoDB 4.4).
-    """
-    unions = [
-        {"$unionWith": {"coll": name, "pipeline": [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}]}}
-        for name in names
-    ]
-    return database[OWNER_COLLECTION].aggregate([{"$match": {"_id": None}}, *unions])
-
-
-def _is_alive(owner: Mapping[str, Any]) -> bool:
-    if owner["host"] != socket.gethostname():
-        return bool(time() - owner["at"] < _FOREIGN_OWNER_SECONDS)
-    try:
-        os.kill(owner["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    # the number may have gone to another process since
-    return bool(owner["started"] == _start_of(owner["pid"]))
-
-
-def _start_of(pid: int) -> str:
-    """Return what tells a process from others that had its number before, where the system says so."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
-    after_the_name = stat.rpartition(")")[2].split()
-    return after_the_name[19]  # field 22, starttime: see proc(5)

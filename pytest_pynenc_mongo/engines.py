@@ -7,26 +7,33 @@ import importlib.util
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from os import getpid
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pytest
 
 from pytest_pynenc_mongo import processes
-from pytest_pynenc_mongo.errors import EngineError, NotReadyError
+from pytest_pynenc_mongo.errors import EngineError, NotReadyError, refusal
 from pytest_pynenc_mongo.options import EMBEDDED_URL, MONGOMOCK_URL, Options
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
 
 _START_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A running MongoDB, or what stands for one; print `masked_url`, `url` may hold a password."""
+    """A running MongoDB, or what stands for one; print `masked_url`, `url` may hold a password.
+
+    `pid` is the process that the run started for it, None for a server that was there before.
+    """
 
     name: str
     url: str = field(repr=False)
@@ -34,6 +41,7 @@ class Engine:
     url_source: str
     version: str
     ends_with_run: bool  # and its databases with it
+    pid: int | None = None
 
 
 KEY: pytest.StashKey[Engine] = pytest.StashKey()
@@ -49,12 +57,33 @@ def running(options: Options) -> Generator[Engine]:
 
     _refuse_twin()
     kind = _kind_of(options)
-    with kind.opened(options) as url:
-        try:
-            yield _engine(kind, url, options.url_source)
-        finally:
-            # one of a server that is gone waits for it when it closes
-            client.close_server(url)
+    with kind.opened(options) as (url, process), ExitStack() as undo:
+        client.server_started(url)
+        # one of a server that is gone waits for it when it closes
+        undo.callback(client.close_server, url)
+        if process is not None:
+            undo.enter_context(_watched(kind, url, process))
+        yield _engine(kind, url, options, process)
+
+
+@contextmanager
+def _watched(kind: "_Kind", url: str, process: "_Process") -> Generator[None]:
+    """Have every use of an engine fail at once, with how it ended, should it end before this block does."""
+    from pynenc_mongo.storage import client
+
+    is_over = threading.Event()
+
+    def watch() -> None:
+        code = process.wait()
+        if not is_over.is_set():
+            how = f"{kind.process_name} (pid {process.pid}) ended with {processes.ending(code)}"
+            client.server_ended(url, f"{how}; {processes.tail_of(process.log)}")
+
+    threading.Thread(target=watch, name=f"watch on {kind.process_name}", daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
 
 
 def check(options: Options) -> None:
@@ -78,15 +107,15 @@ def described(options: Options) -> str:
 
 
 @contextmanager
-def _mongomock(_options: Options) -> Generator[str]:
+def _mongomock(_options: Options) -> Generator["_Started"]:
     from pynenc_mongo import start_mongomock_server
 
     with start_mongomock_server() as server:
-        yield server.url
+        yield server.url, server
 
 
 @contextmanager
-def _embedded(options: Options) -> Generator[str]:
+def _embedded(options: Options) -> Generator["_Started"]:
     directory = tempfile.mkdtemp(prefix="pynenc-mongo-embedded-")
     command = [sys.executable, "-m", "pytest_pynenc_mongo.secantus_main", directory, str(getpid())]
     with ExitStack() as undo:
@@ -98,40 +127,61 @@ def _embedded(options: Options) -> Generator[str]:
         except NotReadyError as error:
             source = options.url_source
             raise EngineError(f"{EMBEDDED_URL} ({source}): SecantusDB did not start. {error}") from None
-        yield url
+        yield url, child
 
 
 @contextmanager
-def _server(options: Options) -> Generator[str]:
-    from pynenc_mongo.conf.address import MongoAddress
-    from pynenc_mongo.conf.config_mongo import ClientLimits
+def _server(options: Options) -> Generator["_Started"]:
     from pynenc_mongo.errors import PynencMongoError
-    from pynenc_mongo.storage import client
 
-    address = MongoAddress(options.url, "admin", options.url_source)
-    limits = ClientLimits(connect_seconds=options.timeout_seconds)
     try:
-        client.client_at(address, limits)
+        _client_of(options.url, options)
     except PynencMongoError as error:
         raise EngineError(str(error)) from None
-    client.close(address, limits)
-    yield options.url
+    yield options.url, None
+
+
+def _client_of(url: str, options: Options) -> "MongoClient[dict[str, Any]]":
+    from pynenc_mongo.conf.address import MongoAddress
+    from pynenc_mongo.conf.config_mongo import ClientLimits
+    from pynenc_mongo.storage import client
+
+    address = MongoAddress(url, "admin", options.url_source)
+    return client.client_at(address, ClientLimits(connect_seconds=options.timeout_seconds))
+
+
+class _Process(Protocol):
+    """A process that is an engine."""
+
+    pid: int
+
+    @property
+    def log(self) -> str: ...
+
+    def wait(self) -> int: ...
+
+
+type _Started = tuple[str, _Process | None]  # the URL, and what the run started for it
 
 
 class _Kind(NamedTuple):
     """One kind of MongoDB: what it is called, and what starts it."""
 
     name: str
-    opened: Callable[[Options], AbstractContextManager[str]]
-    words: str = ""  # for people, where its URL would tell them nothing
+    opened: Callable[[Options], AbstractContextManager[_Started]]
+    process_name: str = ""  # for people, where its URL would tell them nothing
     module: str = ""  # what must be installed for it, and the extra that brings that
     extra: str = ""
     ends_with_run: bool = True
 
+    @property
+    def words(self) -> str:
+        return f"{self.process_name} in a child process" if self.process_name else ""
+
 
 _STARTED = {
-    MONGOMOCK_URL: _Kind("mongomock", _mongomock, "mongomock in a child process"),
-    EMBEDDED_URL: _Kind("embedded", _embedded, "SecantusDB in a child process", "secantus", "embedded"),
+    MONGOMOCK_URL: _Kind("mongomock", _mongomock, "mongomock"),
+    EMBEDDED_URL: _Kind("embedded", _embedded, "SecantusDB", "secantus", "embedded"),
 }
 _GIVEN = _Kind("server", _server, ends_with_run=False)
 
@@ -162,13 +212,18 @@ def _check(kind: _Kind, url: str) -> None:
         )
 
 
-def _engine(kind: _Kind, url: str, url_source: str) -> Engine:
-    from pynenc_mongo.conf.address import MongoAddress
-    from pynenc_mongo.storage import client
+def _engine(kind: _Kind, url: str, options: Options, process: _Process | None) -> Engine:
+    from pymongo.errors import OperationFailure
 
-    address = MongoAddress(url, "admin", url_source)
-    version = str(client.client_at(address).server_info()["version"])
-    return Engine(kind.name, url, address.masked, url_source, version, kind.ends_with_run)
+    from pynenc_mongo.conf.address import mask_url
+
+    masked = mask_url(url)
+    try:
+        version = str(_client_of(url, options).server_info()["version"])
+    except OperationFailure as error:
+        raise EngineError(refusal(f"{masked} ({options.url_source})", error)) from None
+    pid = process.pid if process else None
+    return Engine(kind.name, url, masked, options.url_source, version, kind.ends_with_run, pid)
 
 
 def _refuse_twin() -> None:

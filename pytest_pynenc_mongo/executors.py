@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
-from pytest_pynenc_mongo.errors import RunnerError
+from pytest_pynenc_mongo.errors import EngineError, RunnerError
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
@@ -20,6 +20,10 @@ class Executor(Protocol):
         """How it ended, with the last lines of its log."""
         ...
 
+    def abandon(self) -> None:
+        """Have it end without a word to its server, which is gone; that is no failure of its own."""
+        ...
+
     def last_output(self) -> str:
         """What it last wrote, for the failure of a task; empty where pytest's own report has it."""
         ...
@@ -28,7 +32,8 @@ class Executor(Protocol):
 class Executors:
     """All who run the tasks of one app during a test."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._executors: list[Executor] = []
         self.ending = ExitStack()  # stops them, before the app is put back
 
@@ -38,10 +43,24 @@ class Executors:
     def check(self) -> None:
         """Refuse to wait where nobody is left to wait for.
 
+        :raises EngineError: if the app's MongoDB has ended; says how
         :raises RunnerError: if there were some and all have ended; says how the last one did
         """
+        if how := self.how_the_server_ended():
+            raise EngineError(how)
         if self._executors and not any(executor.is_alive for executor in self._executors):
             raise RunnerError(self._executors[-1].how_it_ended())
+
+    def stop(self) -> None:
+        if self.how_the_server_ended():
+            for executor in self._executors:
+                executor.abandon()
+        self.ending.close()
+
+    def how_the_server_ended(self) -> str:
+        from pynenc_mongo.storage import client
+
+        return client.how_it_ended(self._url)
 
     def last_output(self) -> str:
         return "\n".join(filter(None, (executor.last_output() for executor in self._executors)))
@@ -51,7 +70,7 @@ _of_apps: "WeakKeyDictionary[Pynenc, Executors]" = WeakKeyDictionary()
 
 
 def of(app: "Pynenc") -> Executors:
-    return _of_apps.setdefault(app, Executors())
+    return _of_apps.setdefault(app, Executors((app.config_values or {}).get("mongo_url", "")))
 
 
 def watch(app: "Pynenc", executor: Executor) -> None:
@@ -82,6 +101,6 @@ def stop(app: "Pynenc") -> None:
     """Stop and forget who runs the tasks of `app`, before it is put back."""
     if executors := _of_apps.get(app):
         try:
-            executors.ending.close()
+            executors.stop()
         finally:
             _of_apps.pop(app, None)

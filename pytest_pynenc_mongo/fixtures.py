@@ -16,6 +16,7 @@ from pytest_pynenc_mongo import (
     options,
     report,
     retention,
+    sweeping,
 )
 from pytest_pynenc_mongo.errors import PynencMongoTestError
 
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def pynenc_mongo_engine(request: pytest.FixtureRequest) -> Generator["Engine"]:
-    """The MongoDB of this run: `.name`, `.url`, `.masked_url`, `.url_source`, `.version`."""
+    """The MongoDB of this run: `.name`, `.url`, `.masked_url`, `.url_source`, `.version`, `.pid`."""
     with _plainly(), ExitStack() as stack:
-        with _plainly(partial(no_server.failure, request)):
+        with _plainly(partial(no_server.failure, request, "pynenc_mongo_engine")):
             engine = stack.enter_context(engines.running(request.config.stash[options.KEY]))
         request.config.stash[engines.KEY] = engine
-        yield engine
+        server = _server_at(request, engine.url)
+        with no_server.watching(request, server, "pynenc_mongo_engine", "pynenc_mongo_url"):
+            yield engine
 
 
 @pytest.fixture(scope="session")
@@ -49,23 +52,34 @@ def pynenc_mongo_url(pynenc_mongo_engine: "Engine") -> str:
 
 @pytest.fixture(scope="session")
 def pynenc_mongo_database(request: pytest.FixtureRequest, pynenc_mongo_url: str) -> Generator["TestDatabase"]:
-    """The database of this run and xdist worker, `.name` and `.url`; dropped at the end."""
+    """The database of this run and xdist worker; dropped at the end.
+
+    `.name`, `.url`; `.collection_prefix` where other runs use the database, too.
+    """
     chosen = request.config.stash[options.KEY]
-    server = databases.TestServer(pynenc_mongo_url)
+    server = _server_at(request, pynenc_mongo_url)
+    note = partial(report.note, request.config)
     with _plainly(), ExitStack() as stack:
-        with _plainly(partial(no_server.failure, request)):
-            for swept in server.sweep(chosen.db_prefix, kept_too=chosen.sweep):
-                report.note(request.config, f"dropped {swept}, whose run has ended")
-            database = stack.enter_context(server.lend(databases.name_in(request.config)))
+        stack.enter_context(no_server.watching(request, server, "pynenc_mongo_url"))
+        with _plainly(partial(no_server.failure, request, "pynenc_mongo_url")):
+            swept = sweeping.sweep(server, chosen.db_prefix, kept_too=chosen.sweep, within=chosen.db)
+            report.note_sweep(request.config, swept)
+            name = databases.name_in(request.config)
+            database = stack.enter_context(server.lend(name, note, within=chosen.db))
         yield database
 
 
 @pytest.fixture(scope="session")
-def pynenc_mongo_client(pynenc_mongo_url: str) -> Generator["MongoClient[dict[str, Any]]"]:
+def pynenc_mongo_client(
+    request: pytest.FixtureRequest, pynenc_mongo_url: str
+) -> Generator["MongoClient[dict[str, Any]]"]:
     """A client of the server, pymongo's."""
-    server = databases.TestServer(pynenc_mongo_url)
+    server = _server_at(request, pynenc_mongo_url)
     with _plainly():
-        yield server.client
+        with _plainly(partial(no_server.failure, request, "pynenc_mongo_url")):
+            server.ping()
+        with no_server.watching(request, server, "pynenc_mongo_url"):
+            yield server.client
         server.close()
 
 
@@ -211,6 +225,12 @@ def pynenc_wait(request: pytest.FixtureRequest, pynenc_app: "Pynenc") -> "Wait":
     from pytest_pynenc_mongo import waiting
 
     return waiting.Wait(pynenc_app, request.config.stash[options.KEY].runner_timeout_seconds)
+
+
+def _server_at(request: pytest.FixtureRequest, url: str) -> databases.TestServer:
+    engine = request.config.stash.get(engines.KEY, None)
+    ends_with_run = engine is not None and engine.ends_with_run and engine.url == url
+    return databases.TestServer(url, request.config.stash[options.KEY].timeout_seconds, ends_with_run)
 
 
 def _failure(message: str) -> BaseException:

@@ -12,6 +12,7 @@ EMBEDDED_URL = "embedded://"
 APP_INI = "pynenc_app"
 KEEP = ("never", "failed", "always")
 
+_DATABASES_OF_THE_SERVER = ("admin", "config", "local")
 _DATABASE_PREFIX_LIMIT_BYTES = 30  # the run and the worker need the rest of MongoDB's 63
 
 
@@ -23,6 +24,7 @@ class Options:
     url_source: str = "default"
     app_path: str = ""
     keep: str = "never"
+    db: str = ""
     db_prefix: str = "pynenc_test"
     timeout_seconds: float = 5.0
     sweep: bool = False
@@ -118,6 +120,14 @@ def _parse_keep(text: str) -> str:
     return text
 
 
+def _parse_database(text: str) -> str:
+    from pynenc_mongo.conf.address import check_database_name
+
+    if text in _DATABASES_OF_THE_SERVER:
+        raise ValueError(f"{text!r} is MongoDB's own: name a database for tests")
+    return check_database_name(text)
+
+
 def _parse_prefix(text: str) -> str:
     from pynenc_mongo.conf.address import check_database_name
 
@@ -165,11 +175,20 @@ _SETTINGS = (
         "Default: never.",
     ),
     _Setting(
+        "db",
+        "db",
+        "NAME",
+        _parse_database,
+        "One database for all runs, for a user with rights on no other: a run's collections begin with its "
+        "own name, and nothing else in it is touched. Default: a database for each run and xdist worker.",
+    ),
+    _Setting(
         "db-prefix",
         "db_prefix",
         "NAME",
         _parse_prefix,
-        "What the databases' names begin with. Default: pynenc_test.",
+        "What the databases' names begin with; with --pynenc-mongo-db the collections'. Default: "
+        "pynenc_test.",
     ),
     _Setting(
         "timeout", "timeout_seconds", "SECONDS", _parse_seconds, "Seconds to reach the server. Default: 5."

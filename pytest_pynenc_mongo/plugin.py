@@ -35,14 +35,26 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     return report.header(config, items)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    no_server.skip(item)
+# within what others wrap around a phase: pytest's own logging needs the begin of each one
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    yield from no_server.in_plain_words(item, "setup")
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    yield from no_server.in_plain_words(item, "call")
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    yield from no_server.in_plain_words(item, "teardown")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     outcome = yield
+    no_server.shorten(item, outcome)
     retention.remember_outcome(item, outcome)
     return outcome
 

@@ -36,8 +36,7 @@ class Child:
     @property
     def log_tail(self) -> str:
         """The last lines of `log`, for messages."""
-        lines = self.log.splitlines()[-_TAIL_LINES:]
-        return "\n".join(["its log ends with:", *lines]) if lines else "it wrote no log."
+        return tail_of(self.log)
 
     @property
     def is_alive(self) -> bool:
@@ -47,6 +46,10 @@ class Child:
     def exit_code(self) -> int | None:
         """The exit code, negative for a signal, None while it runs."""
         return self._process.poll()
+
+    def wait(self) -> int:
+        """Wait until it has ended; return its exit code, negative for a signal."""
+        return self._process.wait()
 
     def first_line(self, seconds: float) -> str:
         """Wait for the one line that says it is ready.
@@ -84,6 +87,20 @@ class Child:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def tail_of(log: str) -> str:
+    """Return the last lines of a log, for messages."""
+    lines = log.splitlines()[-_TAIL_LINES:]
+    return "\n".join(["its log ends with:", *lines]) if lines else "it wrote no log."
+
+
+def ending(exit_code: int) -> str:
+    """Return what ended a process: `SIGKILL`, or `exit code 3`."""
+    try:
+        return signal.Signals(-exit_code).name
+    except ValueError:
+        return f"exit code {exit_code}"
 
 
 def start_child(command: Sequence[str], log: Path) -> Child:

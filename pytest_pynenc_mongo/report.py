@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pynenc_mongo import databases, engines, options
+from pytest_pynenc_mongo.sweeping import Sweep
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -21,6 +22,13 @@ def note(config: pytest.Config, line: str) -> None:
     config.stash.setdefault(_NOTES, []).append(line)
 
 
+def note_sweep(config: pytest.Config, swept: Sweep) -> None:
+    for name in swept.dropped:
+        note(config, f"dropped {name}, whose run has ended")
+    for name, reason in swept.left.items():
+        note(config, f"left {name} alone: {reason}")
+
+
 def header(config: pytest.Config, items: list[pytest.Item]) -> str | None:
     """Return the line that says which MongoDB the tests use, if any of them does."""
     if not any("pynenc_mongo_url" in getattr(item, "fixturenames", ()) for item in items):
@@ -29,9 +37,10 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> str | None:
     where = f"{engines.described(chosen)}, from {chosen.url_source}"
     if any(_brings_a_server(item) for item in items):
         where = "the server of the fixture pynenc_mongo_url"
-    database = databases.name_in(config)
+    name = databases.name_in(config)
     if worker := getattr(config, "workerinput", None):
-        database = f"{database.removesuffix(str(worker['workerid']))}*"
+        name = f"{name.removesuffix(str(worker['workerid']))}*"
+    database = f"{chosen.db}, collections {name}.*" if chosen.db else name
     return f"pynenc-mongo: {where}; database {database}; keep={chosen.keep}"
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pytest_pynenc_mongo import engines, marker, options, report
+from pytest_pynenc_mongo import marker, options, report
 from pytest_pynenc_mongo.databases import TestDatabase
 
 _FAILED: pytest.StashKey[bool] = pytest.StashKey()
@@ -24,12 +24,12 @@ def keep_if_wished(item: pytest.Item, database: TestDatabase) -> None:
     The run says at its end how to open it. A database that ends with the run is not copied: nobody could open
     it.
     """
-    if not _is_wished(item) or _ends_with_run(item.config, database):
+    if not _is_wished(item) or database.server.ends_with_run:
         return
     name = _copy_name(item, database)
-    database.copy_to(name, item.nodeid)
-    where = f"mongosh '{database.server.masked_url}' then `use {name}`"
-    report.note(item.config, f"kept {name}, as {item.nodeid} left it: {where}")
+    copy = database.copy_to(name, item.nodeid)
+    where = f"mongosh '{copy.server.masked_url}' then `use {copy.name}`"
+    report.note(item.config, f"kept {copy.label}, as {item.nodeid} left it: {where}")
 
 
 def _is_wished(item: pytest.Item) -> bool:
@@ -37,14 +37,8 @@ def _is_wished(item: pytest.Item) -> bool:
     return wish == "always" or (wish == "failed" and item.stash.get(_FAILED, False))
 
 
-def _ends_with_run(config: pytest.Config, database: TestDatabase) -> bool:
-    """Whether its server is the run's own engine, and not one that a fixture brought, and ends with it."""
-    engine = config.stash.get(engines.KEY, None)
-    return engine is not None and engine.ends_with_run and engine.url == database.url
-
-
 def _copy_name(item: pytest.Item, database: TestDatabase) -> str:
     number = item.config.stash.get(_COPIES, 0)
     item.config.stash[_COPIES] = number + 1
     test = re.sub(r"[^A-Za-z0-9]+", "-", item.name)[:_TEST_NAME_LENGTH]
-    return f"{database.name}_{number}_{test}"[:_DATABASE_NAME_LENGTH]
+    return f"{database.run_name}_{number}_{test}"[:_DATABASE_NAME_LENGTH]

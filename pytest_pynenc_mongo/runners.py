@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # app classes without a runner of their own have one that runs nothing
 _PLACEHOLDERS = ("DummyRunner", "ExternalRunner")
+# a runner without a server has nothing to put in order
+_ABANDONED_SECONDS = 2.0
 DEFAULT_RUNNER = "ThreadRunner"
 
 # what pynenc's runners say because they are not on a main thread of a script of their own; true, and meant
@@ -67,6 +69,7 @@ class _RunnerThread:
         self._name = f"{type(runner).__name__} of {runner.app.app_id}"
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._failure: BaseException | None = None
+        self._is_abandoned = False  # by its server
         self._settled = threading.Event()  # started, or failed to
 
     @property
@@ -84,7 +87,9 @@ class _RunnerThread:
     def stop(self, seconds: float) -> None:
         # the loop sees this and cleans up by itself; stop_runner_loop() would do so twice, from two threads
         self.runner.running = False
-        self._thread.join(seconds)
+        self._thread.join(min(seconds, _ABANDONED_SECONDS) if self._is_abandoned else seconds)
+        if self._is_abandoned:
+            return
         if self._thread.is_alive():
             raise RunnerError(
                 f"{self._name} did not stop within {seconds:g} s: a task of it still runs, see "
@@ -92,6 +97,9 @@ class _RunnerThread:
             )
         if self._failure is not None:
             raise RunnerError(self.how_it_ended()) from self._failure
+
+    def abandon(self) -> None:
+        self._is_abandoned = True
 
     def how_it_ended(self) -> str:
         return f"{self._name} failed: {self._failure}" if self._failure else f"{self._name} has stopped"

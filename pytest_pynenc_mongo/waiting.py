@@ -77,6 +77,7 @@ class Wait:
         """Return as soon as `happened()` is true.
 
         :raises RunnerError: if it is not in time, or nobody is left to run tasks
+        :raises EngineError: if MongoDB has ended meanwhile
         """
         seconds = self._timeout if timeout is None else timeout
         deadline = time.monotonic() + seconds

@@ -37,6 +37,8 @@ _SHORT_PAUSES = {
 }
 
 
+# what says where an app stores: no test may be anywhere else
+_PLACE = ("mongo_url", "mongo_db", "mongo_collection_prefix")
 _VARIABLE_PREFIX = "PYNENC__"
 
 
@@ -56,8 +58,15 @@ def settings(database: "TestDatabase", more: Mapping[str, Any] | None = None) ->
     """Return the settings that put an app on a test database; `more` are config values of the test's own."""
     from pynenc_mongo.builder import COMPONENTS
 
-    pinned = {**_OWN_ADDRESS, **COMPONENTS, "mongo_url": database.url, "mongo_db": database.name}
-    return Settings(pinned, {**(more or {}), **pinned})
+    place = {
+        "mongo_url": database.url,
+        "mongo_db": database.name,
+        "mongo_collection_prefix": database.collection_prefix,
+    }
+    pinned = {**_OWN_ADDRESS, **COMPONENTS, **place}
+    # the plugin's own limit too, so that this process has one client for both
+    limits = {"socket_connect_timeout": database.server.connect_seconds}
+    return Settings(pinned, {**limits, **(more or {}), **pinned})
 
 
 @contextmanager
@@ -153,7 +162,7 @@ def _check(app: "Pynenc", test_settings: Settings) -> None:
     from pynenc_mongo.conf.config_mongo import ConfigMongo
 
     conf = ConfigMongo(app.config_values, app.config_filepath)
-    wanted = {name: test_settings.pinned[name] for name in ("mongo_url", "mongo_db")}
+    wanted = {name: test_settings.pinned[name] for name in _PLACE}
     found = {name: getattr(conf, name) for name in wanted}
     if found != wanted:
         raise WiringError(

@@ -59,6 +59,10 @@ class Worker:
         self._is_meant_to_end = True
         self._child.kill()
 
+    def abandon(self) -> None:
+        """End it as `kill` does: it would wait for a server that is gone."""
+        self.kill()
+
     def how_it_ended(self) -> str:
         return f"worker {self.pid} ended with exit code {self.exit_code}; {self._child.log_tail}"
 

@@ -1,5 +1,6 @@
 """The settings that every MongoDB component shares."""
 
+import re
 from typing import NamedTuple
 
 from cistell import ConfigField
@@ -15,6 +16,9 @@ from pynenc_mongo.errors import MongoConfigError
 
 # MongoDB's limit for one document is 16 MiB; the difference leaves room for the other fields
 DOCUMENT_PAYLOAD_LIMIT_BYTES = 15 * 1024 * 1024
+
+# with the app's part and a component's it stays below the 255 bytes of a namespace
+_COLLECTION_PREFIX = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?")
 
 _HOST, _PORT = "localhost", 27017
 
@@ -52,6 +56,9 @@ class ConfigMongo(ConfigPynencBase):
         Port of the server where no URL is given. Defaults to 27017.
     :cvar ConfigField[str] mongo_db:
         Database name; where it is given it overrides the database in the URL. Defaults to `pynenc`.
+    :cvar ConfigField[str] mongo_collection_prefix:
+        What every collection name begins with, before the app's id: letters, digits, `_`, `-` and `.`.
+        Stores of one app with two prefixes know nothing of each other. Defaults to nothing.
     :cvar ConfigField[str] mongo_username:
         User name, where the URL names none.
     :cvar ConfigField[str] mongo_password:
@@ -75,6 +82,7 @@ class ConfigMongo(ConfigPynencBase):
     mongo_host = ConfigField(_HOST)
     mongo_port = ConfigField(_PORT)
     mongo_db = ConfigField(DEFAULT_DATABASE)
+    mongo_collection_prefix = ConfigField("")
     mongo_username = ConfigField("")
     mongo_password = ConfigField("", secret=True)
     mongo_auth_source = ConfigField("")
@@ -107,6 +115,19 @@ class ConfigMongo(ConfigPynencBase):
             operation_seconds=self.mongo_timeout_seconds,
             connect_seconds=self.mongo_timeout_seconds,
             attempt_seconds=self.socket_connect_timeout,
+        )
+
+    def collection_prefix(self) -> str:
+        """Return the checked `mongo_collection_prefix`.
+
+        :raises MongoConfigError: if it is too long, or holds what collection names should not
+        """
+        prefix: str = self.mongo_collection_prefix
+        if _COLLECTION_PREFIX.fullmatch(prefix) and not prefix.startswith("system."):
+            return prefix
+        raise MongoConfigError(
+            f"mongo_collection_prefix is {prefix!r} ({self._source('mongo_collection_prefix')}): use at most "
+            "64 letters, digits, '_', '-' and '.', none of the last two first, and not 'system.'"
         )
 
     def part_bytes(self) -> int:

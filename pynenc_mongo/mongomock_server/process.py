@@ -60,6 +60,18 @@ class MongomockServer:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def log(self) -> str:
+        """What it wrote to standard error so far."""
+        try:
+            return _log_in(self._directory).read_text(errors="replace")
+        except OSError:
+            return ""  # it took its directory with it when it ended
+
+    def wait(self) -> int:
+        """Wait until it has ended; return its exit code, negative for a signal."""
+        return self._process.wait()
+
     def kill(self) -> None:
         """End the server as a crash would: at once, its socket left behind until `.close()`."""
         self._process.kill()
@@ -175,8 +187,12 @@ def _refuse_foreign(directory: Path) -> None:
         raise MongoUnreachableError(f"{directory} is not this user's alone: remove it")
 
 
+def _log_in(directory: Path) -> Path:
+    return directory / "log"
+
+
 def _start(directory: Path) -> subprocess.Popen[bytes]:
-    log = directory / "log"
+    log = _log_in(directory)
     command = [sys.executable, "-m", "pynenc_mongo.mongomock_server", str(directory), str(os.getpid())]
     # what this process can import the child can, too, wherever it found it
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -1,5 +1,7 @@
 """Apps that use a database: what each one said of itself."""
 
+import re
+
 from pynenc.app_info import AppInfo
 
 from pynenc_mongo.conf.config_state_backend import ConfigStateBackendMongo
@@ -33,10 +35,11 @@ class AppInfos:
 
 
 def discover() -> dict[str, AppInfo]:
-    """Return the apps in the database that the environment's settings name, by app id."""
+    """Return the apps in the database and under the prefix that the environment's settings name, by id."""
     conf = ConfigStateBackendMongo()
     database = client.database_at(conf.address(), conf.limits())
-    names = [name for name in collection_names(database) if name.endswith(_APP_INFO_SUFFIX)]
+    app_info = re.compile(rf"{re.escape(conf.collection_prefix())}[^.]+{re.escape(_APP_INFO_SUFFIX)}")
+    names = [name for name in collection_names(database) if app_info.fullmatch(name)]
     return {
         document["_id"]: documents.decode_app_info(document)
         for name in sorted(names)

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pymongo
 from pymongo import MongoClient, ReadPreference
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError, ServerSelectionTimeoutError
@@ -22,6 +23,8 @@ from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError, ServerS
 from pynenc_mongo.conf.address import MongoAddress, check_options, names_user, option_in
 from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, ClientLimits
 from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
+
+_GOODBYE_SECONDS = 1.0
 
 
 class _ClientKey(NamedTuple):
@@ -33,6 +36,7 @@ class _ClientKey(NamedTuple):
 
 
 _clients: dict[_ClientKey, MongoClient[Any]] = {}
+_ended: dict[str, str] = {}  # how a server ended, by its URL
 _inherited: list[MongoClient[Any]] = []  # kept, so that no finalizer runs on a parent's sockets
 _lock = threading.Lock()
 _epoch = 0
@@ -56,10 +60,13 @@ def client_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> M
     """Return this process's client for a server, connecting if need be.
 
     :raises MongoConfigError: if the driver refuses the URL, or it asks for writes that nobody confirms
-    :raises MongoUnreachableError: if no server answers within `limits.connect_seconds`
+    :raises MongoUnreachableError: if no server answers within `limits.connect_seconds`, or it is known to
+        have ended
     """
     key = _key(address, limits)
     with _lock:
+        if how := _ended.get(address.url):
+            raise MongoUnreachableError(how)
         if key not in _clients:
             _clients[key] = _connect(address, limits)
         return _clients[key]
@@ -76,6 +83,22 @@ def close_server(url: str) -> None:
     _close(lambda key: key.url == url)
 
 
+def server_ended(url: str, how: str) -> None:
+    """Close this process's clients of a server; every further use fails at once, and says how it ended."""
+    _ended.setdefault(url, how)
+    close_server(url)
+
+
+def server_started(url: str) -> None:
+    """Forget that there was a server at `url` that ended."""
+    _ended.pop(url, None)
+
+
+def how_it_ended(url: str) -> str:
+    """Return how the server at `url` ended, or an empty string where nobody has said that it did."""
+    return _ended.get(url, "")
+
+
 def close_all() -> None:
     """Close every client of this process."""
     _close(lambda _: True)
@@ -86,8 +109,10 @@ def _close(is_meant: Callable[[_ClientKey], bool]) -> None:
     with _lock:
         clients = [_clients.pop(key) for key in list(_clients) if is_meant(key)]
         _epoch += 1
-    for client in clients:
-        client.close()
+    # it says goodbye to its server, which may be gone
+    with pymongo.timeout(_GOODBYE_SECONDS):
+        for client in clients:
+            client.close()
 
 
 def _key(address: MongoAddress, limits: ClientLimits) -> _ClientKey:

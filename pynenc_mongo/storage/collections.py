@@ -41,7 +41,7 @@ class Collections:
     ) -> None:
         self._address = conf.address()
         self._limits = conf.limits()
-        self._prefix = f"{collection_prefix(app_id)}{component}_"
+        self._prefix = f"{conf.collection_prefix()}{collection_prefix(app_id)}{component}_"
         self._specs = tuple(specs)
         self._indexed_at: dict[str, float] = {}
         self._database: Database[Any] | None = None

@@ -39,8 +39,8 @@ logger = logging.getLogger(__name__)
 type Place = Collection[Any] | Database[Any]
 
 _RETRYABLE = "RetryableWriteError"
-# where no label says that it passes: what a member says that goes away, a router that does not reach one, and any
-# server whose time is up (50)
+# what passes by its code, where no label says so: a member goes away, a router does not reach one, the time of
+# the operation is up (50)
 # (https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md)
 _PASSING_CODES = frozenset({6, 7, 50, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 # what a member says before it does anything

@@ -25,7 +25,7 @@ PASSED = {
     "docs/from-pynenc-mongo.md": (2,),
     "docs/from-sqlite.md": (1, 3),
     "docs/keeping-a-database.md": (1,),
-    "docs/own-server.md": (1, 1, 1),
+    "docs/own-server.md": (2, 2, 2),
     "docs/xdist.md": (4,),
 }
 # what the run of a project needs: its number stands behind its page

@@ -102,3 +102,23 @@ def test_a_kept_database_is_as_the_test_left_it_whichever_fixture_ends_first(
             client.drop_database(name)
     assert ["shop.broker_messages" in names for names in stored] == [True, True, False]
     assert stored[2] == {"notes", "pynenc_test_owner"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["serial", "xdist"])
+def test_the_end_of_a_run_names_a_database_whose_owner_cannot_be_read(
+    pytester: pytest.Pytester, embedded_url: str, arguments: tuple[str, ...]
+) -> None:
+    make_shop(pytester)
+    pytester.makepyfile("def test_one(pynenc_app): pass\ndef test_two(pynenc_app): pass")
+    with MongoClient[dict[str, Any]](embedded_url) as client:
+        client["pynenc_test_odd"]["pynenc_test_owner"].insert_one({"_id": "owner", "pid": "all of them"})
+        result = run(pytester, f"--pynenc-mongo-url={embedded_url}", *arguments)
+        assert "pynenc_test_odd" in client.list_database_names()
+        client.drop_database("pynenc_test_odd")
+    result.assert_outcomes(passed=2)
+    said = [line for line in result.stdout.lines if line.startswith("left ")]
+    assert len(said) == 1
+    assert said[0].startswith(
+        "left pynenc_test_odd alone: its record of its owner (pynenc_test_owner) cannot"
+    )

@@ -192,6 +192,26 @@ def test_a_server_that_does_not_answer_is_waited_for_once(pytester: pytest.Pytes
     assert not (pytester.path / "ran.txt").exists()
 
 
+@pytest.mark.parametrize("wanted", ["pynenc_app", "pynenc_mongo_client"])
+def test_an_own_url_is_waited_for_as_long_as_the_option_says(pytester: pytest.Pytester, wanted: str) -> None:
+    url = f"mongodb://127.0.0.1:{closed_port()}/"
+    pytester.makeconftest(
+        f"""
+        import pymongo, pynenc, pytest
+
+        @pytest.fixture(scope="session")
+        def pynenc_mongo_url():
+            return {url!r}
+        """
+    )
+    pytester.makepyfile(LEAVES_A_MARK.replace("pynenc_app", wanted))
+    result = run(pytester, "--pynenc-mongo-timeout=1", "--durations=0", "--durations-min=0.5")
+    result.assert_outcomes(errors=1, skipped=1)
+    says_plainly(result, f"no MongoDB answers at {url} (fixture pynenc_mongo_url): start one there, or")
+    (waited,) = re.findall(r"([\d.]+)s setup", result.stdout.str())
+    assert 1.0 <= float(waited) < CONNECT_SECONDS
+
+
 @pytest.mark.slow
 def test_a_server_that_does_not_answer_is_one_failure_a_run_under_xdist(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(LEAVES_A_MARK, test_more=LEAVES_A_MARK, test_other="def test_other(): pass")

@@ -132,6 +132,19 @@ def test_every_app_in_the_database_of_the_environment_is_discovered(
         client.close_server(url)
 
 
+def test_an_app_under_another_prefix_is_not_discovered(
+    any_url: str, own_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYNENC__MONGO_URL", any_url)
+    monkeypatch.setenv("PYNENC__MONGO_DB", own_database)
+    for prefix in ("", "run-1.", "run-2."):
+        monkeypatch.setenv("PYNENC__MONGO_COLLECTION_PREFIX", prefix)
+        fill(backend_of(any_url, own_database, f"shop {prefix}"))
+    for prefix in ("", "run-1.", "run-2."):
+        monkeypatch.setenv("PYNENC__MONGO_COLLECTION_PREFIX", prefix)
+        assert list(MongoStateBackend.discover_app_infos()) == [f"shop {prefix}"]
+
+
 def test_a_database_without_apps_has_none_to_discover(
     any_url: str, own_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.operations import IndexModel
 
 from pynenc_mongo.conf.config_mongo import ConfigMongo
-from pynenc_mongo.errors import MongoUnreachableError
+from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
 from pynenc_mongo.storage import client
 from pynenc_mongo.storage.collections import Collections, CollectionSpec
 from tests.commands import CommandLog
@@ -47,6 +47,28 @@ def index_names(collections: Collections) -> set[str]:
 def test_a_collection_is_named_after_its_app_and_component(any_url: str, database: Database[Any]) -> None:
     collections_of(any_url, database).indexed(PLAIN).insert_one({"_id": "1"})
     assert database.list_collection_names() == ["shop.floor_plain"]
+
+
+def test_apps_with_two_prefixes_know_nothing_of_each_other(any_url: str, database: Database[Any]) -> None:
+    conf = {"mongo_url": any_url, "mongo_db": database.name}
+    plain = Collections(ConfigMongo(conf), "shop", "floor", [PLAIN])
+    other = Collections(ConfigMongo({**conf, "mongo_collection_prefix": "run-1."}), "shop", "floor", [PLAIN])
+    for collections in (plain, other):
+        collections.indexed(PLAIN).insert_one({"_id": "1"})
+    assert set(database.list_collection_names()) == {"shop.floor_plain", "run-1.shop.floor_plain"}
+    plain.purge()
+    assert documents_in(other.existing(PLAIN)) == {"1": {"_id": "1"}}
+    other.purge()
+    assert documents_in(other.existing(PLAIN)) == {}
+
+
+@pytest.mark.parametrize(
+    "prefix", ["tea shop.", "$shop.", "-shop", ".shop", "system.", "x" * 65, "tea\n", "\u00e9."]
+)
+def test_a_prefix_that_collections_should_not_have_is_refused(prefix: str) -> None:
+    conf = ConfigMongo({"mongo_url": "mongodb://never.example", "mongo_collection_prefix": prefix})
+    error = raised(MongoConfigError, lambda: Collections(conf, "shop", "floor", [PLAIN]))
+    assert "mongo_collection_prefix is " in str(error)
 
 
 def test_nothing_connects_before_the_first_use() -> None:
