@@ -73,7 +73,13 @@ def opened(urls: Sequence[str]) -> Iterator[list[Store]]:
 
 @contextmanager
 def _sqlite() -> Iterator[Store]:
-    pinned = {**SQLITE, "sqlite_db_path": "", "mongo_url": "", "mongo_db": "none"}
+    pinned = {
+        **SQLITE,
+        "sqlite_db_path": "",
+        "mongo_url": "",
+        "mongo_db": "none",
+        "mongo_collection_prefix": "",
+    }
     yield Store(BASELINE, wiring.Settings(pinned, pinned))
 
 

@@ -25,9 +25,7 @@ SETTINGS: dict[str, Any] = {
     "max_pending_seconds": 1.0,
     "runner_considered_dead_after_minutes": 4 / 60,
     "atomic_service_check_interval_minutes": 0.5 / 60,
-    "num_processes": 1,
-    "max_processes": 1,
-    "min_processes": 1,
+    "num_processes": 2,  # one would wait for its own tasks
 }
 RECOVERY_SECONDS = 1.5
 MOST_SECONDS = 60.0
