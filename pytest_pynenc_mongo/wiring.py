@@ -65,7 +65,7 @@ def settings(database: "TestDatabase", more: Mapping[str, Any] | None = None) ->
     }
     pinned = {**_OWN_ADDRESS, **COMPONENTS, **place}
     # the plugin's own limit too, so that this process has one client for both
-    limits = {"socket_connect_timeout": database.server.connect_seconds}
+    limits = {"mongo_connect_seconds": database.server.connect_seconds}
     return Settings(pinned, {**limits, **(more or {}), **pinned})
 
 

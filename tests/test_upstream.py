@@ -46,7 +46,8 @@ WINDOWS: dict[str, list[InvocationStatus]] = {
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Pynenc]:
     """The shop on pynenc's SQLite; one runner has given a sign of life, and any time is long for PENDING."""
-    pinned = {**SQLITE, "sqlite_db_path": str(tmp_path / "pynenc.db"), "mongo_url": "", "mongo_db": ""}
+    place = {"mongo_url": "", "mongo_db": "", "mongo_collection_prefix": ""}
+    pinned = {**SQLITE, **place, "sqlite_db_path": str(tmp_path / "pynenc.db")}
     values = {**pinned, "max_pending_seconds": 0.0}
     with wiring.rewired(shop.app, wiring.Settings(pinned, values)) as rewired:
         rewired.register_core_tasks()

@@ -69,8 +69,10 @@ class ConfigMongo(ConfigPynencBase):
         Most connections that one process opens to a server.
     :cvar ConfigField[float] mongo_timeout_seconds:
         Seconds that one operation may take in all, the search for a server and retries of the driver
-        included (`timeoutMS`); also how long the first use waits for a server. Defaults to 30, longer than
-        an election of a primary.
+        included (`timeoutMS`). Defaults to 30, longer than an election of a primary.
+    :cvar ConfigField[float] mongo_connect_seconds:
+        Seconds that the first use of a process, and whatever is sent again, waits for a server
+        (`serverSelectionTimeoutMS`). Defaults to 0, which means `mongo_timeout_seconds`.
     :cvar ConfigField[float] socket_connect_timeout:
         Seconds that one attempt to connect to a server may take, of which there may be many. Defaults to 10.
     :cvar ConfigField[int] chunk_threshold:
@@ -87,6 +89,7 @@ class ConfigMongo(ConfigPynencBase):
     mongo_password = ConfigField("", secret=True)
     mongo_auth_source = ConfigField("")
     mongo_pool_max_connections = ConfigField(DEFAULT_LIMITS.connections)
+    mongo_connect_seconds = ConfigField(0.0)
     mongo_timeout_seconds = ConfigField(DEFAULT_LIMITS.operation_seconds)
     socket_connect_timeout = ConfigField(DEFAULT_LIMITS.attempt_seconds)
     chunk_threshold = ConfigField(DOCUMENT_PAYLOAD_LIMIT_BYTES)
@@ -113,7 +116,7 @@ class ConfigMongo(ConfigPynencBase):
         return ClientLimits(
             self.mongo_pool_max_connections,
             operation_seconds=self.mongo_timeout_seconds,
-            connect_seconds=self.mongo_timeout_seconds,
+            connect_seconds=self.mongo_connect_seconds or self.mongo_timeout_seconds,
             attempt_seconds=self.socket_connect_timeout,
         )
 

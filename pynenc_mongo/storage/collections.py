@@ -55,7 +55,10 @@ class Collections:
         """
         epoch = client.epoch()
         if self._database is None or self._epoch != epoch:
-            self._database = reached(lambda: client.database_at(self._address, self._limits))
+            self._database = reached(
+                lambda: client.database_at(self._address, self._limits),
+                lambda: client.how_it_ended(self._address.url),
+            )
             self._epoch = epoch  # last: until then no thread takes the old handle for a new one
         return self._database
 

@@ -39,8 +39,8 @@ logger = logging.getLogger(__name__)
 type Place = Collection[Any] | Database[Any]
 
 _RETRYABLE = "RetryableWriteError"
-# what passes by its code, where no label says so: a member goes away, a router does not reach one, the time of
-# the operation is up (50)
+# what passes by its code, where no label says so: a member or a router goes away, or the time
+# is up (50)
 # (https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md)
 _PASSING_CODES = frozenset({6, 7, 50, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 # what a member says before it does anything
@@ -137,16 +137,17 @@ def patient(goes_on: Callable[[], bool]) -> Iterator[None]:
         _patience.reset(before)
 
 
-def reached[T](connect: Callable[[], T]) -> T:
+def reached[T](connect: Callable[[], T], is_hopeless: Callable[[], object]) -> T:
     """Connect, and go on trying as long as somebody is `patient`.
 
+    :param is_hopeless: whether the server is known to have ended for good
     :raises MongoUnreachableError: if no server answers
     """
     while True:
         try:
             return connect()
         except MongoUnreachableError as error:
-            if not _goes_on(error):
+            if is_hopeless() or not _goes_on(error):
                 raise
 
 

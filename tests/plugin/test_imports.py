@@ -122,5 +122,5 @@ def test_a_fixture_of_ours_is_what_imports_them(pytester: pytest.Pytester, block
     pytester.makepyfile("def test_app(pynenc_app): pass")
     result = run(pytester)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*ImportError: pynenc is blocked"])
-    assert "pynenc\n" in blocked.read_text()
+    result.stdout.fnmatch_lines(["*ImportError: pymongo is blocked"])
+    assert "pymongo\n" in blocked.read_text()
