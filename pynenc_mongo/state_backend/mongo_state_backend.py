@@ -86,7 +86,8 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
 
     def store_app_info(self, app_info: "AppInfo") -> None:
         """Register this app's information for discovery."""
-        self._app_infos.put(app_info)
+        with outliving_outages(self.app):  # the first that a runner's child does
+            self._app_infos.put(app_info)
 
     def get_app_info(self) -> "AppInfo":
         """Retrieve the information of the current app.
