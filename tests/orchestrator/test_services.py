@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 from pynenc import Pynenc
+from pynenc.invocation.status import InvocationStatus
 from pynenc.orchestrator.atomic_service import AtomicServiceExecutionStatus, AtomicServiceRun
 
 from pynenc_mongo.orchestrator import services
+from pynenc_mongo.storage import client
 from pynenc_mongo.storage.verbs import insert_missing
+from tests.orchestrator.helpers import app_at, invocation_of, print_label, shop
+from tests.storage.helpers import address_of
 
 LONG_AGO = timedelta(days=1)
 
@@ -76,3 +80,30 @@ def test_a_run_that_says_when_it_began_is_believed(mongo_app: Pynenc) -> None:
     assert mongo_app.orchestrator.record_atomic_service_execution_start(run, began)
     (running,) = mongo_app.orchestrator.get_active_atomic_service_executions()
     assert running.start_time == run.started_at == began
+
+
+def test_one_runs_at_a_time_after_somebody_has_dropped_the_database(place: tuple[str, str]) -> None:
+    url, name = place
+    app = app_at(url, name)
+    first = AtomicServiceRun(runner_id="first")
+    assert app.orchestrator.record_atomic_service_execution_start(first, None)
+    client.client_at(address_of(url, name)).drop_database(name)
+    assert [starts(app, "second"), starts(app, "third")] == [True, False]
+
+
+def test_one_controlled_task_runs_at_a_time_after_somebody_has_dropped_the_database(
+    place: tuple[str, str],
+) -> None:
+    url, name = place
+    app = app_at(url, name, app_id=shop.app_id)
+    orchestrator: Any = app.orchestrator
+
+    def takes_the_slot() -> bool:
+        invocation = invocation_of(print_label)
+        orchestrator._register_new_invocations([invocation])
+        orchestrator._atomic_status_transition(invocation.invocation_id, InvocationStatus.PENDING, "runner")
+        return bool(orchestrator._concurrency.take_slot(invocation))
+
+    assert takes_the_slot()
+    client.client_at(address_of(url, name)).drop_database(name)
+    assert [takes_the_slot(), takes_the_slot()] == [True, False]

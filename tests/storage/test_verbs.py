@@ -4,17 +4,21 @@ from typing import Any
 
 import pytest
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.operations import IndexModel
 
 from pynenc_mongo.errors import MongoRefusedError
 from pynenc_mongo.storage.verbs import (
+    find_all,
+    find_by_key,
     insert_all_missing,
     insert_missing,
+    ordered_pages,
     pages,
     pop,
     put,
     put_many,
+    put_returning,
     update_if,
 )
 from tests.commands import CommandLog
@@ -190,6 +194,57 @@ def test_a_page_is_one_command_however_large(commands: CommandLog, things: Thing
     commands.clear()
     assert [len(page) for page in pages(things, {}, size=400)] == [400, 100]
     assert commands.names() == ["find"] * 2
+
+
+def test_what_is_asked_by_key_is_one_command_however_many(commands: CommandLog, things: Things) -> None:
+    keys = [f"{number:04}" for number in range(500)]
+    fill(things, *keys)
+    commands.clear()
+    assert list(find_by_key(things, [*keys, "unknown", keys[0]])) == keys
+    assert find_by_key(things, []) == {}
+    assert len(find_all(things, {})) == len(keys)
+    assert commands.names() == ["find"] * 2
+
+
+@pytest.mark.parametrize("directions", [(1, 1), (-1, 1), (1, -1), (-1, -1)])
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_ordered_pages_are_in_order_and_whole(things: Things, directions: tuple[int, int], size: int) -> None:
+    """Many have the same place in the first field, so that a page ends in the middle of them."""
+    things.insert_many([{"_id": f"{number:02}", "shelf": number % 3} for number in range(20)])
+    shelf, key = directions
+    found = [
+        document
+        for page in ordered_pages(things, {}, (("shelf", shelf), ("_id", key)), size=size)
+        for document in page
+    ]
+    expected = sorted(documents_in(things).values(), key=lambda document: document["_id"], reverse=key < 0)
+    assert found == sorted(expected, key=lambda document: document["shelf"] * shelf)
+
+
+def test_what_is_added_or_deleted_meanwhile_shifts_no_ordered_page(things: Things) -> None:
+    fill(things, *"bdfh")
+    pages_read = ordered_pages(things, {}, (("_id", 1),), size=2)
+    assert keys_of([next(pages_read)]) == [["b", "d"]]
+    fill(things, "a", "g")
+    things.delete_one({"_id": "b"})
+    assert keys_of(list(pages_read)) == [["f", "g"], ["h"]]
+
+
+@pytest.mark.parametrize("store", [put, put_returning])
+def test_of_two_first_writers_that_meet_the_later_one_stores_too(things: Things, store: Any) -> None:
+    """An older server refuses the second of two upserts of one moment, which has found nothing."""
+    refusals = iter([DuplicateKeyError("E11000 duplicate key", 11000)])
+
+    class Meeting:
+        def __getattr__(self, name: str) -> Any:
+            if name in ("replace_one", "find_one_and_replace") and (refusal := next(refusals, None)):
+                put(things, {"_id": "1", "colour": "red"})
+                raise refusal
+            return getattr(things, name)
+
+    meeting: Any = Meeting()
+    store(meeting, {"_id": "1", "colour": "blue"})
+    assert documents_in(things) == {"1": {"_id": "1", "colour": "blue"}}
 
 
 @pytest.mark.parametrize("count", [0, 4])
