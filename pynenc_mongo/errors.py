@@ -38,9 +38,17 @@ class MongoUnreachableError(MongoServerError):
 class MongoOutageError(MongoServerError, AutoReconnect):
     """An operation got no answer that counts, however often it was sent: it may be done, or not."""
 
+    def __init__(self, *said: Any) -> None:
+        """Take what `AutoReconnect` takes: a message first."""
+        AutoReconnect.__init__(self, *said)
+
 
 class MongoRefusedError(MongoServerError, OperationFailure):
     """The server refused an operation, and has done nothing of it; `code` and `details` are the server's."""
+
+    def __init__(self, *said: Any) -> None:
+        """Take what `OperationFailure` takes: a message, and the server's code and details."""
+        OperationFailure.__init__(self, *(said or ("",)))
 
 
 class MongoStoreNotSharedError(PynencMongoError):
