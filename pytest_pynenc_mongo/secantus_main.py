@@ -9,28 +9,32 @@ import os
 import shutil
 import sys
 import threading
+from typing import Any
 
 from pynenc_mongo.mongomock_server.process import end_with_parent
 
 
-def main(directory: str, parent_pid: int) -> None:
+def started(directory: str, **options: Any) -> Any:
+    """Return a server that listens on this machine alone, its data in a directory; `options` are its own."""
     from secantus import SecantusDBServer
 
+    logging.disable(logging.WARNING)
+    # a standalone, not a replica set of one, which would write each change a second time, to its oplog
+    usual = {"replica_set_name": None, "cache_size": "256M"}
+    server = SecantusDBServer(
+        host="127.0.0.1", port=0, storage_path=f"{directory}/data", **{**usual, **options}
+    )
+    server.start()
+    return server
+
+
+def main(directory: str, parent_pid: int) -> None:
     def end() -> None:
         # its data is worth nothing without the tests, and an orderly stop takes two seconds
         shutil.rmtree(directory, ignore_errors=True)
         os._exit(0)
 
-    logging.disable(logging.WARNING)
-    # a standalone, not a replica set of one, which would write each change a second time, to its oplog
-    server = SecantusDBServer(
-        host="127.0.0.1",
-        port=0,
-        storage_path=f"{directory}/data",
-        cache_size="256M",
-        replica_set_name=None,
-    )
-    server.start()
+    server = started(directory)
     end_with_parent(parent_pid, end)
     print(server.uri, flush=True)  # noqa: T201 - the parent reads it
     threading.Event().wait()

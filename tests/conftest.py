@@ -1,7 +1,5 @@
 """The engines that the backends are tested on, each started once for a test process."""
 
-import os
-import sys
 import uuid
 from collections.abc import Iterator
 
@@ -10,12 +8,13 @@ from pynenc import Pynenc
 
 from pynenc_mongo import start_mongomock_server
 from pynenc_mongo.storage import client
-from pytest_pynenc_mongo import databases, engines, processes, wiring
+from pytest_pynenc_mongo import databases, engines, wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from pytest_pynenc_mongo.options import EMBEDDED_URL, Options
+from tests import secantus_main
 from tests.commands import CommandLog, logged_commands
 from tests.engines import WITH_INDEXES, engines_of, server_of
-from tests.storage.helpers import CHILD_SECONDS, address_of, new_name
+from tests.storage.helpers import address_of, new_name
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -49,14 +48,9 @@ def replica_set_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     It runs a retried one twice where operations have a time limit, as ours have: tests/test_secantus.py.
     """
     directory = tmp_path_factory.mktemp("replica-set")
-    command = [sys.executable, "-m", "tests.replica_set_main", str(directory), str(os.getpid())]
-    child = processes.start_child(command, directory / "server.log")
-    try:
-        url = child.first_line(CHILD_SECONDS)
+    with secantus_main.running(secantus_main.replica_set, directory) as url:
         yield url
         client.close_server(url)
-    finally:
-        child.kill()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """The five stores need the built-in role `readWrite` on their database, and nothing else."""
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,10 +8,9 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from pynenc_mongo.storage import client
-from pytest_pynenc_mongo import processes
-from tests import whole_lives
+from tests import secantus_main, whole_lives
 from tests.faulty import UNAUTHORIZED, Fault, FaultyServer, Judge, Refused, faulty
-from tests.storage.helpers import CHILD_SECONDS, raised
+from tests.storage.helpers import raised
 
 # the commands that need none but these actions of the role, on the database that it is given for:
 # https://www.mongodb.com/docs/manual/reference/built-in-roles/#mongodb-authrole-readWrite
@@ -64,14 +61,9 @@ def guarded(place: tuple[str, str]) -> Iterator[FaultyServer]:
 def secured_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """SecantusDB, which knows the built-in roles, for a user that has `readWrite` on the URL's database."""
     directory = tmp_path_factory.mktemp("secured")
-    command = [sys.executable, "-m", "tests.secured_main", str(directory), str(os.getpid())]
-    child = processes.start_child(command, directory / "server.log")
-    try:
-        url = child.first_line(CHILD_SECONDS)
+    with secantus_main.running(secantus_main.secured, directory) as url:
         yield url
         client.close_server(url)
-    finally:
-        child.kill()
 
 
 def test_all_that_the_stores_do_is_read_write_on_their_database(

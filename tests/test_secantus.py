@@ -3,8 +3,6 @@
 A version of it that fails one of these tests has mended what the test is about: then change the page.
 """
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +12,9 @@ import pytest
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import DuplicateKeyError
 
-from pytest_pynenc_mongo import processes
+from tests import secantus_main
 from tests.faulty import Broken, Fault, Judge, faulty
-from tests.storage.helpers import CHILD_SECONDS, new_name, raised
+from tests.storage.helpers import new_name, raised
 
 MESSAGES = [{"_id": number} for number in range(3)]
 
@@ -60,26 +58,19 @@ def test_an_insert_whose_answer_is_lost_meets_itself_where_operations_have_a_tim
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("journaled", "how", "stored"),
-    [(None, (), 0), (True, (), len(MESSAGES)), (None, ("sync",), len(MESSAGES))],
+    ("journaled", "kind", "stored"),
+    [
+        (None, secantus_main.replica_set, 0),
+        (True, secantus_main.replica_set, len(MESSAGES)),
+        (None, secantus_main.synchronous, len(MESSAGES)),
+    ],
     ids=["default", "journal=true", "sync_on_commit"],
 )
 def test_what_a_majority_acknowledged_is_forgotten_when_it_is_killed(
-    tmp_path: Path, journaled: bool | None, how: tuple[str, ...], stored: int
+    tmp_path: Path, journaled: bool | None, kind: secantus_main.Kind, stored: int
 ) -> None:
     concern = WriteConcern("majority", j=journaled)
-    with running(tmp_path, *how) as url, MongoClient[dict[str, Any]](url) as client:
+    with secantus_main.running(kind, tmp_path) as url, MongoClient[dict[str, Any]](url) as client:
         client["shop"].get_collection("messages", write_concern=concern).insert_many(MESSAGES)
-    with running(tmp_path, *how) as url, MongoClient[dict[str, Any]](url) as client:
+    with secantus_main.running(kind, tmp_path) as url, MongoClient[dict[str, Any]](url) as client:
         assert client["shop"]["messages"].count_documents({}) == stored
-
-
-@contextmanager
-def running(directory: Path, *how: str) -> Iterator[str]:
-    """Run it on the data of a directory, and kill it."""
-    command = [sys.executable, "-m", "tests.replica_set_main", str(directory), str(os.getpid()), *how]
-    child = processes.start_child(command, directory / "server.log")
-    try:
-        yield child.first_line(CHILD_SECONDS)
-    finally:
-        child.kill()

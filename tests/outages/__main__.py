@@ -5,15 +5,15 @@ Exits with 1 if a runner ends, or a task does not succeed.
 
 import argparse
 import contextlib
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pytest_pynenc_mongo import engines, processes
+from pytest_pynenc_mongo import engines
 from pytest_pynenc_mongo.options import Options
+from tests import secantus_main
 from tests.faulty import NOT_PRIMARY, Broken, Fault, Refused
 from tests.outages.gauntlet import BUSY, RUNNERS, EndedError, Gauntlet, gauntlet
 from tests.storage.helpers import new_name
@@ -71,13 +71,11 @@ def running(engine: str) -> Iterator[str]:
         with engines.running(Options(f"{engine}://", "tests", "")) as started:
             yield started.url
         return
-    with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "tests.replica_set_main", directory, str(os.getpid())]
-        child = processes.start_child(command, Path(directory) / "server.log")
-        try:
-            yield child.first_line(30.0)
-        finally:
-            child.kill()
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        secantus_main.running(secantus_main.replica_set, Path(directory)) as url,
+    ):
+        yield url
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
 """An engine that dies in the middle of a run, or refuses the user, is named once, and costs no time."""
 
-import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from pytest_pynenc_mongo import processes
 from pytest_pynenc_mongo.databases import TestServer
 from pytest_pynenc_mongo.sweeping import sweep
+from tests import secantus_main
 from tests.faulty import faulty
 from tests.plugin.helpers import ENGINES, RUN_SECONDS, Marked, make_shop, output, run, start, wait_until
 
@@ -285,10 +283,8 @@ OWN_URL = """
 @pytest.fixture
 def locked_url(tmp_path: Path) -> Iterator[str]:
     """The URL of a SecantusDB that lets nobody in but `ann`, without a user in it."""
-    command = [sys.executable, "-m", "tests.locked_main", str(tmp_path), str(os.getpid())]
-    child = processes.start_child(command, tmp_path / "server.log")
-    yield child.first_line(RUN_SECONDS)
-    child.kill()
+    with secantus_main.running(secantus_main.locked, tmp_path) as url:
+        yield url
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["serial", "xdist"])

@@ -1,0 +1,75 @@
+"""SecantusDB of kinds that the plugin starts not: `python -m tests.secantus_main KIND DIRECTORY PARENT_PID`.
+
+Prints its URL on one line once it listens. GPL-2.0-only, hence in a process of its own.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from pynenc_mongo.mongomock_server.process import end_with_parent
+from pytest_pynenc_mongo import processes
+from pytest_pynenc_mongo.secantus_main import started
+
+USER = "ann"
+_START_SECONDS = 30.0
+
+
+def replica_set(directory: str) -> str:
+    """A replica set of one."""
+    return str(started(directory, replica_set_name="rs0").uri)
+
+
+def synchronous(directory: str) -> str:
+    """The same; it writes to its disk before it acknowledges."""
+    return str(started(directory, replica_set_name="rs0", sync_on_commit=True).uri)
+
+
+def locked(directory: str) -> str:
+    """It lets nobody in but `ann`, whose password is `right`; the URL names no user."""
+    return str(_with_user(directory, "admin", "right", "root").uri)
+
+
+def secured(directory: str) -> str:
+    """It has one user, with the role `readWrite` on one database; the URL names both."""
+    database, password = "shop", "hunter2"
+    server = _with_user(directory, database, password, "readWrite")
+    host = server.uri.partition("://")[2].rstrip("/")
+    return f"mongodb://{USER}:{password}@{host}/{database}"
+
+
+def _with_user(directory: str, database: str, password: str, role: str) -> Any:
+    # nobody may make the first user where a user is asked for
+    open_server = started(directory, require_auth=False)
+    with MongoClient[dict[str, Any]](open_server.uri) as client:
+        client[database].command("createUser", USER, pwd=password, roles=[role])
+    open_server.stop()
+    return started(directory, require_auth=True)
+
+
+type Kind = Callable[[str], str]
+
+KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (replica_set, synchronous, locked, secured)}
+
+
+@contextmanager
+def running(kind: Kind, directory: Path) -> Iterator[str]:
+    """Run one in a child process; its data are in a directory."""
+    command = [sys.executable, "-m", "tests.secantus_main", kind.__name__, str(directory), str(os.getpid())]
+    child = processes.start_child(command, directory / "server.log")
+    try:
+        yield child.first_line(_START_SECONDS)
+    finally:
+        child.kill()
+
+
+if __name__ == "__main__":
+    end_with_parent(int(sys.argv[3]), lambda: os._exit(0))
+    print(KINDS[sys.argv[1]](sys.argv[2]), flush=True)  # noqa: T201 - the parent reads it
+    threading.Event().wait()
