@@ -18,6 +18,7 @@ from typing import IO, Any
 from pymongo.uri_parser import parse_uri
 
 from pynenc_mongo.mongomock_server.messages import HEADER_BYTES, Request, length_in, parse, reply_to
+from pynenc_mongo.storage import client
 
 # what drivers send by themselves, for which no code of ours can be meant
 HANDSHAKES = ("hello", "isMaster", "ismaster", "ping", "saslStart", "saslContinue", "endSessions")
@@ -95,6 +96,7 @@ class FaultyServer:
         listener = socket.create_server(("127.0.0.1", self.port))
         self.port = listener.getsockname()[1]
         self._listener = listener
+        client.server_started(self.url)  # a port that an earlier test's server had may be known as gone
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def stop(self) -> None:
