@@ -107,10 +107,10 @@ def repeated[T](
             is_over = times.are_over_after(pause)
             if not _passes(error) or (is_over and not _goes_on(error)):
                 _tell(place, error, is_open=is_open)
-            if is_over:
-                times = _Times(place)
             is_open = is_open or not _was_not_begun(error)
         time.sleep(pause)
+        if is_over:  # the pause is no part of the time that begins anew
+            times = _Times(place)
         attempt = again or operation
 
 

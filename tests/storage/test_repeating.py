@@ -13,7 +13,7 @@ from pynenc.exceptions import PynencError
 
 from pynenc_mongo.conf.config_mongo import ClientLimits
 from pynenc_mongo.errors import MongoOutageError, MongoRefusedError
-from pynenc_mongo.storage import client, verbs
+from pynenc_mongo.storage import client, repeating, verbs
 from pynenc_mongo.storage.payloads import Payload, Payloads
 from tests.faulty import (
     NOT_PRIMARY,
@@ -214,6 +214,26 @@ def test_a_server_that_stays_away_is_told_as_what_pynenc_forgives(
     assert isinstance(error, PynencError)
     assert isinstance(error, AutoReconnect)
     assert MongoOutageError.from_json("MongoOutageError", error.to_json()).args == error.args
+
+
+def test_who_is_patient_gets_through_though_a_pause_is_as_long_as_an_operation_may_take(
+    server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeating, "_PAUSES_SECONDS", ())
+    monkeypatch.setattr(repeating, "_LONGEST_PAUSE_SECONDS", 0.2)
+    name, limits = new_name(), ClientLimits(operation_seconds=0.2)
+    rounds = iter(range(10))
+
+    def goes_on() -> bool:
+        found = next(rounds, None)
+        if found == 2:
+            server.judge = nothing
+        return found is not None
+
+    for things in _filled(server, name, client.database_at(address_of(server.url, name), limits)["things"]):
+        server.judge = lambda *_: Broken.BEFORE
+        with repeating.patient(goes_on):
+            assert verbs.count(things, {}) == 1
 
 
 def test_a_server_that_comes_back_in_time_is_waited_for(server: FaultyServer, things: Things) -> None:
