@@ -1,13 +1,23 @@
 """Who runs an app's tasks in this test: watched, stopped, asked how they ended."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from pytest_pynenc_mongo.errors import EngineError, RunnerError
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
+# one without a server has nothing to put in order
+_WITHOUT_SERVER_SECONDS = 1.0
+
+
+class Hurry(NamedTuple):
+    """How who runs tasks ends once nobody waits for what they do: without a word of complaint."""
+
+    seconds: float
+    note: Callable[[str], object]  # is told what stays of them
 
 
 class Executor(Protocol):
@@ -20,8 +30,11 @@ class Executor(Protocol):
         """How it ended, with the last lines of its log."""
         ...
 
-    def abandon(self) -> None:
-        """Have it end without a word to its server, which is gone; that is no failure of its own."""
+    def hurry(self, hurry: Hurry) -> None:
+        """Have it begin to end now, whatever it does.
+
+        Its test is over, or its server is gone: what it makes of that is no failure of its own.
+        """
         ...
 
     def last_output(self) -> str:
@@ -51,11 +64,16 @@ class Executors:
         if self._executors and not any(executor.is_alive for executor in self._executors):
             raise RunnerError(self._executors[-1].how_it_ended())
 
-    def stop(self) -> None:
+    def stop(self, hurry: Hurry | None) -> None:
         if self.how_the_server_ended():
-            for executor in self._executors:
-                executor.abandon()
+            hurry = hurry or Hurry(_WITHOUT_SERVER_SECONDS, _say_nothing)
+        if hurry is not None:
+            self.hurry(hurry)
         self.ending.close()
+
+    def hurry(self, hurry: Hurry) -> None:
+        for executor in self._executors:
+            executor.hurry(hurry)
 
     def how_the_server_ended(self) -> str:
         from pynenc_mongo.storage import client
@@ -97,10 +115,24 @@ def watch(app: "Pynenc", executor: Executor) -> None:
     runner.async_waiting_for_results = async_waiting_for_results  # type: ignore[method-assign]
 
 
-def stop(app: "Pynenc") -> None:
-    """Stop and forget who runs the tasks of `app`, before it is put back."""
+def hurry_all(hurry: Hurry) -> None:
+    """Have all who run tasks begin to end now; `stop` waits for them."""
+    for executors in list(_of_apps.values()):
+        executors.hurry(hurry)
+
+
+def stop(app: "Pynenc", hurry: Hurry | None = None) -> None:
+    """Stop and forget who runs the tasks of `app`, before it is put back.
+
+    :param hurry: where nobody waits for what they do; then nothing is raised
+    :raises RunnerError: if one of them ended by itself before, or does not end
+    """
     if executors := _of_apps.get(app):
         try:
-            executors.stop()
+            executors.stop(hurry)
         finally:
             _of_apps.pop(app, None)
+
+
+def _say_nothing(_text: str) -> None:
+    """Of what stays of those whose server is gone: that is told once already."""

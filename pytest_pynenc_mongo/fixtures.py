@@ -11,6 +11,7 @@ from pytest_pynenc_mongo import (
     apps,
     databases,
     engines,
+    interruption,
     marker,
     no_server,
     options,
@@ -126,8 +127,11 @@ def pynenc_use_app(
         with wiring.rewired(app, wiring.settings(pynenc_mongo_database, config)):
             try:
                 yield app
-            finally:
-                executors.stop(app)
+            except BaseException:
+                executors.stop(app, interruption.hurry(request.node))
+                raise
+            else:
+                executors.stop(app, interruption.hurry_if_over(request.node))
 
     with _plainly():
         marker.check_one(request.node)
@@ -178,7 +182,7 @@ def pynenc_runner_factory(request: pytest.FixtureRequest) -> Generator[Callable[
     with _plainly(), ExitStack() as undo:
 
         def start(app: "Pynenc") -> "BaseRunner":
-            undo.callback(executors.stop, app)
+            undo.callback(_stop, request, app)
             return executors.of(app).ending.enter_context(runners.running_thread(app, seconds))
 
         yield start
@@ -205,7 +209,7 @@ def pynenc_worker_factory(
 
         def start(app: "Pynenc") -> "Worker":
             worker = workers.start_worker(app, tmp_path_factory.mktemp("pynenc-worker"), seconds)
-            undo.callback(executors.stop, app)
+            undo.callback(_stop, request, app)
             executors.of(app).ending.callback(worker.stop)
             return worker
 
@@ -225,6 +229,12 @@ def pynenc_wait(request: pytest.FixtureRequest, pynenc_app: "Pynenc") -> "Wait":
     from pytest_pynenc_mongo import waiting
 
     return waiting.Wait(pynenc_app, request.config.stash[options.KEY].runner_timeout_seconds)
+
+
+def _stop(request: pytest.FixtureRequest, app: "Pynenc") -> None:
+    from pytest_pynenc_mongo import executors
+
+    executors.stop(app, interruption.hurry_if_over(request.node))
 
 
 def _server_at(request: pytest.FixtureRequest, url: str) -> databases.TestServer:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pynenc_mongo import apps, engines, marker, no_server, options, report, retention
+from pytest_pynenc_mongo import apps, engines, interruption, marker, no_server, options, report
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -38,29 +38,37 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 # within what others wrap around a phase: pytest's own logging needs the begin of each one
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
-    yield from no_server.in_plain_words(item, "setup")
+    with interruption.noticed(item):
+        yield from no_server.in_plain_words(item, "setup")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    yield from no_server.in_plain_words(item, "call")
+    with interruption.noticed(item):
+        yield from no_server.in_plain_words(item, "call")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    yield from no_server.in_plain_words(item, "teardown")
+    with interruption.noticed(item):
+        yield from no_server.in_plain_words(item, "teardown")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     outcome = yield
     no_server.shorten(item, outcome)
-    retention.remember_outcome(item, outcome)
+    interruption.remember_outcome(item, outcome)
     return outcome
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     report.hand_over(session)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodeready(node: Any) -> None:
+    report.know(node.config, node)
 
 
 @pytest.hookimpl(optionalhook=True)

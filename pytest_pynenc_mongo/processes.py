@@ -26,6 +26,7 @@ class Child:
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self._process = process
         self._log = log
+        self._is_asked_to_end = False
         self.pid = process.pid
 
     @property
@@ -69,10 +70,15 @@ class Child:
             line += more
         return line.decode().strip()
 
+    def ask_to_end(self) -> None:
+        """Send it SIGTERM, once."""
+        if self.is_alive and not self._is_asked_to_end:
+            self._is_asked_to_end = True
+            self._process.terminate()
+
     def stop(self, seconds: float = _STOP_SECONDS) -> bool:
         """Ask it to end (SIGTERM) and wait; return whether it did. What is left of its group is killed."""
-        if self.is_alive:
-            self._process.terminate()
+        self.ask_to_end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         stopped = not self.is_alive

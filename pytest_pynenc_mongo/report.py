@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 _NOTES: pytest.StashKey[list[str]] = pytest.StashKey()
+_WORKERS: pytest.StashKey[list[Any]] = pytest.StashKey()
 _WORKER_OUTPUT = "pynenc_mongo_notes"
 
 
@@ -57,6 +58,11 @@ def hand_over(session: pytest.Session) -> None:
         session.config.workeroutput[_WORKER_OUTPUT] = [line for line in lines if line]
 
 
+def know(config: pytest.Config, worker: Any) -> None:
+    """Remember an xdist worker: after Ctrl-C nobody tells of its end."""
+    config.stash.setdefault(_WORKERS, []).append(worker)
+
+
 def take_over(config: pytest.Config, worker: Any) -> None:
     """Note what a worker has to say, once if several say it."""
     for line in getattr(worker, "workeroutput", {}).get(_WORKER_OUTPUT, []):
@@ -65,6 +71,8 @@ def take_over(config: pytest.Config, worker: Any) -> None:
 
 
 def summarise(terminal: "TerminalReporter", config: pytest.Config) -> None:
+    for worker in config.stash.get(_WORKERS, []):
+        take_over(config, worker)
     if notes := config.stash.get(_NOTES, []):
         terminal.section("pynenc-mongo")
         for line in notes:

@@ -4,18 +4,12 @@ import re
 
 import pytest
 
-from pytest_pynenc_mongo import marker, options, report
+from pytest_pynenc_mongo import interruption, marker, options, report
 from pytest_pynenc_mongo.databases import TestDatabase
 
-_FAILED: pytest.StashKey[bool] = pytest.StashKey()
 _COPIES: pytest.StashKey[int] = pytest.StashKey()
 _TEST_NAME_LENGTH = 20
 _DATABASE_NAME_LENGTH = 63
-
-
-def remember_outcome(item: pytest.Item, outcome: pytest.TestReport) -> None:
-    if outcome.failed:
-        item.stash[_FAILED] = True
 
 
 def keep_if_wished(item: pytest.Item, database: TestDatabase) -> None:
@@ -34,7 +28,7 @@ def keep_if_wished(item: pytest.Item, database: TestDatabase) -> None:
 
 def _is_wished(item: pytest.Item) -> bool:
     wish = marker.of(item).keep or item.config.stash[options.KEY].keep
-    return wish == "always" or (wish == "failed" and item.stash.get(_FAILED, False))
+    return wish == "always" or (wish == "failed" and interruption.has_failed(item))
 
 
 def _copy_name(item: pytest.Item, database: TestDatabase) -> str:

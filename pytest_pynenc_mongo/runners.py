@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_pynenc_mongo import leftovers
 from pytest_pynenc_mongo.errors import RunnerError
-from pytest_pynenc_mongo.executors import watch
+from pytest_pynenc_mongo.executors import Hurry, watch
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 # app classes without a runner of their own have one that runs nothing
 _PLACEHOLDERS = ("DummyRunner", "ExternalRunner")
-# a runner without a server has nothing to put in order
-_ABANDONED_SECONDS = 2.0
 DEFAULT_RUNNER = "ThreadRunner"
 
 # what pynenc's runners say because they are not on a main thread of a script of their own; true, and meant
@@ -50,13 +49,15 @@ def running_thread(app: "Pynenc", seconds: float) -> Generator["BaseRunner"]:
         # pytest puts the filters back when the test ends
         warnings.filterwarnings("ignore", message=message, category=category)
     start_method = multiprocessing.get_start_method(allow_none=True)
-    thread = _RunnerThread(_make_runner(app))
-    watch(app, thread)
     try:
-        thread.start_and_wait(seconds)
-        yield thread.runner
+        thread = _RunnerThread(_make_runner(app))
+        thread.start(seconds)
+        watch(app, thread)
+        try:
+            yield thread.runner
+        finally:
+            thread.stop(seconds)
     finally:
-        thread.stop(seconds)
         # PersistentProcessRunner sets "spawn" for the whole process
         multiprocessing.set_start_method(start_method, force=True)
 
@@ -69,37 +70,44 @@ class _RunnerThread:
         self._name = f"{type(runner).__name__} of {runner.app.app_id}"
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._failure: BaseException | None = None
-        self._is_abandoned = False  # by its server
+        self._hurry: Hurry | None = None
         self._settled = threading.Event()  # started, or failed to
 
     @property
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
-    def start_and_wait(self, seconds: float) -> None:
+    def start(self, seconds: float) -> None:
         self._thread.start()
+        try:
+            self._wait_for_start(seconds)
+        except BaseException:
+            self._end_by_force()
+            raise
+
+    def _wait_for_start(self, seconds: float) -> None:
         if not self._settled.wait(seconds):
             raise RunnerError(f"{self._name} did not start within {seconds:g} s")
         if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise RunnerError(f"{self._name} did not start: {failure}") from failure
+            raise RunnerError(f"{self._name} did not start: {self._failure}") from self._failure
 
     def stop(self, seconds: float) -> None:
         # the loop sees this and cleans up by itself; stop_runner_loop() would do so twice, from two threads
         self.runner.running = False
-        self._thread.join(min(seconds, _ABANDONED_SECONDS) if self._is_abandoned else seconds)
-        if self._is_abandoned:
-            return
-        if self._thread.is_alive():
-            raise RunnerError(
-                f"{self._name} did not stop within {seconds:g} s: a task of it still runs, see "
-                "pynenc_worker for tasks that must be killed"
-            )
-        if self._failure is not None:
+        self._thread.join(min(self._hurry.seconds, seconds) if self._hurry else seconds)
+        rest = self._end_by_force()
+        if self._hurry:
+            if rest:
+                self._hurry.note(f"{self._name} was left behind: {rest}")
+        elif rest is not None:
+            raise RunnerError(f"{self._name} did not stop within {seconds:g} s: {rest}".rstrip(": "))
+        elif self._failure is not None:
             raise RunnerError(self.how_it_ended()) from self._failure
 
-    def abandon(self) -> None:
-        self._is_abandoned = True
+    def hurry(self, hurry: Hurry) -> None:
+        """Have its loop end now, and `stop` complain of nothing."""
+        self._hurry = hurry
+        self.runner.running = False
 
     def how_it_ended(self) -> str:
         return f"{self._name} failed: {self._failure}" if self._failure else f"{self._name} has stopped"
@@ -107,6 +115,18 @@ class _RunnerThread:
     def last_output(self) -> str:
         """Nothing: what it logs is in pytest's own report."""
         return ""
+
+    def _end_by_force(self) -> str | None:
+        """End what has not ended by itself; return None if nothing was left, or in words what stays."""
+        if not self._thread.is_alive():
+            return None
+        tasks = leftovers.task_threads(self.runner)
+        leftovers.kill_processes(self.runner)
+        stuck = leftovers.end_threads([*tasks, self._thread])
+        names = ", ".join(name for thread, name in tasks.items() if thread in stuck)
+        if names:
+            return f"{names} still runs in a thread, which cannot be killed; a task in a pynenc_worker can"
+        return "its thread cannot be killed" if stuck else ""
 
     def _run(self) -> None:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pynenc_mongo.errors import NotReadyError, RunnerError
-from pytest_pynenc_mongo.executors import watch
+from pytest_pynenc_mongo.executors import Hurry, watch
 from pytest_pynenc_mongo.processes import Child, start_child
 from pytest_pynenc_mongo.runners import runner_class_name
 
@@ -22,6 +22,7 @@ class Worker:
         self._child = child
         self._stop_seconds = stop_seconds
         self._is_meant_to_end = False
+        self._is_hurried = False
         self.pid = child.pid
 
     @property
@@ -48,7 +49,7 @@ class Worker:
         if ended_by_itself:
             self._child.kill()
             raise RunnerError(self.how_it_ended())
-        if not self._child.stop(self._stop_seconds):
+        if not self._child.stop(self._stop_seconds) and not self._is_hurried:
             raise RunnerError(
                 f"worker {self.pid} did not stop within {self._stop_seconds:g} s and was killed; "
                 f"{self._child.log_tail}"
@@ -59,9 +60,11 @@ class Worker:
         self._is_meant_to_end = True
         self._child.kill()
 
-    def abandon(self) -> None:
-        """End it as `kill` does: it would wait for a server that is gone."""
-        self.kill()
+    def hurry(self, hurry: Hurry) -> None:
+        """Ask it to end now, and have `stop` complain of nothing."""
+        self._is_meant_to_end = self._is_hurried = True
+        self._stop_seconds = min(self._stop_seconds, hurry.seconds)
+        self._child.ask_to_end()
 
     def how_it_ended(self) -> str:
         return f"worker {self.pid} ended with exit code {self.exit_code}; {self._child.log_tail}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.helpers import make_shop, run
+from tests.plugin.helpers import make_shop, output, run
 
 RUNNERS = """
     import multiprocessing
@@ -159,5 +159,80 @@ def test_a_runner_that_dies_fails_the_test_that_waits_for_it(pytester: pytest.Py
         """
     )
     result = run(pytester, seconds=20)
-    result.assert_outcomes(failed=1, errors=1)
+    result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *RunnerError: *ThreadRunner of shop failed: no more rooms*"])
+
+
+STUCK = """
+    import multiprocessing
+    import threading
+    import pytest
+    from pynenc.runner.persistent_process_runner import PersistentProcessRunner
+    from shop.app import add
+
+    START_METHOD = multiprocessing.get_start_method(allow_none=True)
+
+    class StuckRunner(PersistentProcessRunner):
+        def _on_start(self):
+            super()._on_start()
+            threading.Event().wait()
+
+    @pytest.mark.pynenc_mongo(runner="StuckRunner")
+    def test_stuck(pynenc_app, pynenc_runner):
+        pass
+
+    def test_what_comes_after(pynenc_app, pynenc_runner):
+        assert add(20, 22).result == 42
+        assert multiprocessing.get_start_method(allow_none=True) == START_METHOD
+        assert multiprocessing.active_children() == []
+"""
+
+
+@pytest.mark.slow
+def test_a_runner_that_is_stuck_in_its_start_is_told_once(pytester: pytest.Pytester) -> None:
+    make_shop(pytester, "pynenc_mongo_runner_timeout = 2")
+    pytester.makepyfile(STUCK)
+    result = run(pytester, seconds=20)
+    result.assert_outcomes(passed=1, errors=1)
+    assert output(result).count("StuckRunner of shop did not start within 2 s\n") == 1
+    assert "did not stop" not in output(result)
+
+
+@pytest.mark.slow
+def test_more_files_are_open_than_select_can_count(
+    pytester: pytest.Pytester, on_engine: tuple[str, ...]
+) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(
+        """
+        import contextlib
+        import os
+        import resource
+        import pytest
+        from shop.app import add
+
+        FILES = 1100
+
+        @pytest.fixture(scope="session", autouse=True)
+        def many_files():
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            if hard != resource.RLIM_INFINITY and hard < 2 * FILES:
+                pytest.skip(f"this system allows {hard} open files")
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * FILES), hard))
+            with contextlib.ExitStack() as stack:
+                files = [stack.enter_context(open(os.devnull)) for _ in range(FILES)]
+                assert files[-1].fileno() > 1023
+                yield
+
+        @pytest.mark.parametrize("runner", ["ThreadRunner", "ProcessRunner"])
+        def test_many(request, runner, pynenc_use_app, pynenc_runner_factory, pynenc_worker_factory):
+            from shop.app import app
+
+            for factory in (pynenc_runner_factory, pynenc_worker_factory):
+                with pynenc_use_app(app, runner_cls=runner):
+                    factory(app)
+                    assert add(20, 22).result == 42
+        """
+    )
+    result = run(pytester, *on_engine)
+    result.assert_outcomes(passed=2)

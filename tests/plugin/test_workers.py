@@ -206,8 +206,8 @@ def test_a_worker_that_dies_fails_the_test_that_waits_for_it(pytester: pytest.Py
         """
     )
     result = run(pytester, seconds=20)
-    # it is reported when the test ends, too, so that a test which does not wait does not miss it
-    result.assert_outcomes(passed=1, failed=2, errors=3)
+    # it is reported when the test ends, too, so that a test which does not wait does not miss it; once
+    result.assert_outcomes(passed=1, failed=2, errors=1)
     result.stdout.fnmatch_lines(
         ["*ERROR at teardown of test_does_not_wait*", "*exit code 3*", "*the lights*"]
     )

@@ -1,0 +1,113 @@
+"""Tests that are over before their end: those that failed, and the one that Ctrl-C met.
+
+What such a test started ends soon and without a word of its own; the test says what it waited for.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from traceback import walk_tb
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_pynenc_mongo import executors, report
+from pytest_pynenc_mongo.errors import PynencMongoTestError
+
+if TYPE_CHECKING:
+    from pynenc.invocation.base_invocation import BaseInvocation
+_FAILED: pytest.StashKey[bool] = pytest.StashKey()
+_INTERRUPTED: pytest.StashKey[bool] = pytest.StashKey()
+# a worker of a test that failed may end as it would, and write what it has to; at Ctrl-C all has to be gone
+_FAILED_SECONDS = 1.0
+_INTERRUPTED_SECONDS = 0.3
+# what pynenc and pynenc_wait call their waits
+_WAITS = ("result", "results", "async_result", "async_results", "__call__", "status")
+
+
+def remember_outcome(item: pytest.Item, outcome: pytest.TestReport) -> None:
+    if outcome.failed:
+        item.stash[_FAILED] = True
+
+
+def has_failed(item: pytest.Item) -> bool:
+    return item.stash.get(_FAILED, False)
+
+
+def hurry_if_over(item: pytest.Item) -> executors.Hurry | None:
+    """Return how what a test started has to end, if the test failed or the run is at its end."""
+    return hurry(item) if has_failed(item) or _is_interrupted(item.config) else None
+
+
+def hurry(item: pytest.Item) -> executors.Hurry:
+    """Return how what a test started has to end, now that nobody waits for it."""
+    seconds = _INTERRUPTED_SECONDS if _is_interrupted(item.config) else _FAILED_SECONDS
+    return executors.Hurry(seconds, partial(report.note, item.config))
+
+
+def _is_interrupted(config: pytest.Config) -> bool:
+    return config.stash.get(_INTERRUPTED, False)
+
+
+@contextmanager
+def noticed(item: pytest.Item) -> Generator[None]:
+    """Around a phase of a test: say which test Ctrl-C met, where, and what it waited for."""
+    try:
+        yield
+    except (KeyboardInterrupt, pytest.exit.Exception) as error:
+        if isinstance(error, KeyboardInterrupt) and not _is_interrupted(item.config):
+            report.note(item.config, f"interrupted: {item.nodeid}{_where(item, error.__traceback__)}")
+        item.config.stash[_INTERRUPTED] = True
+        # Ctrl-C has killed the processes of runners, which would replace them
+        executors.hurry_all(hurry(item))
+        raise
+
+
+@contextmanager
+def notes_only(request: pytest.FixtureRequest) -> Generator[None]:
+    """Have an interrupted run end as it would: what goes wrong at its end is noted, and raised nowhere."""
+    try:
+        yield
+    except (PynencMongoTestError, pytest.fail.Exception) as error:
+        if not _is_interrupted(request.config):
+            raise
+        report.note(request.config, str(error))
+
+
+def _where(item: pytest.Item, traceback: TracebackType | None) -> str:
+    """Return in words where in its module a test was, and what it waited for."""
+    frames = list(walk_tb(traceback))
+    lines = [line for frame, line in frames if Path(frame.f_code.co_filename) == item.path]
+    at = f", in line {lines[-1]}" if lines else ""
+    awaited = [found for frame, _ in frames if (found := _awaited_in(frame))]
+    return f"{at}, waited for {awaited[-1]}" if awaited else at
+
+
+def _awaited_in(frame: FrameType) -> str:
+    """Return in words which invocations a function waits for, if it is one of those that wait."""
+    from pynenc.invocation.base_invocation import BaseInvocation, BaseInvocationGroup
+
+    names = ("self", "invocation") if frame.f_code.co_name in _WAITS else ()
+    for awaited in map(frame.f_locals.get, names):
+        if isinstance(awaited, BaseInvocation):
+            return _described([awaited])
+        if isinstance(awaited, BaseInvocationGroup):
+            return _described(awaited.invocations)
+    return ""
+
+
+def _described(invocations: "Sequence[BaseInvocation[Any, Any]]") -> str:
+    """Return in words the first of them that is not final, and how many more there are."""
+    from pynenc_mongo.errors import PynencMongoError
+
+    app = invocations[0].app
+    try:
+        final = set(app.orchestrator.filter_final([each.invocation_id for each in invocations]))
+        waiting = [each for each in invocations if each.invocation_id not in final] or list(invocations)
+        first, status = waiting[0], waiting[0].status.value.upper()
+    except PynencMongoError:
+        waiting, first, status = list(invocations), invocations[0], "in a store that is gone"
+    more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    return f"{first.task.task_id.key} (invocation {first.invocation_id}, {status}){more}"

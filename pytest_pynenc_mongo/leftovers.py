@@ -1,0 +1,59 @@
+"""What stays of a runner in the test process that would not stop: its processes, and the threads of tasks.
+
+Processes are killed. A thread cannot be: it gets SystemExit, which ends it as soon as it is back from
+where it waits in C, and before it can write a word to the store of an app that its test has put back.
+"""
+
+import ctypes
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pynenc.invocation.base_invocation import BaseInvocation
+    from pynenc.runner.base_runner import BaseRunner
+
+_END_SECONDS = 0.2
+
+
+def kill_processes(runner: "BaseRunner") -> None:
+    """End the processes that run a runner's tasks, and the one that they talk through, at once (SIGKILL)."""
+    children: dict[str, Any] = getattr(runner, "child_runner_ids", {})
+    manager = getattr(runner, "manager", None)
+    processes = [getattr(child, "process", child) for child in list(children.values())]
+    for process in (*processes, getattr(manager, "_process", None)):
+        if process is not None:
+            process.kill()
+            process.join(_END_SECONDS)
+
+
+def task_threads(runner: "BaseRunner") -> dict[threading.Thread, str]:
+    """Return the threads of the test process that run a runner's tasks, with the tasks in words."""
+    running = list(getattr(runner, "threads", {}).values())
+    return {each.thread: _named(each.invocation) for each in running}
+
+
+def end_threads(threads: Sequence[threading.Thread]) -> list[threading.Thread]:
+    """Have threads end; return those that do not, being in a call that knows nothing of Python.
+
+    See https://docs.python.org/3/c-api/init.html#c.PyThreadState_SetAsyncExc
+    """
+    for thread in threads:
+        # it ends in another test's time, which has nothing to do with it
+        thread._invoke_excepthook = _say_nothing  # type: ignore[attr-defined] # noqa: SLF001
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)
+        )
+    deadline = time.monotonic() + _END_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return [thread for thread in threads if thread.is_alive()]
+
+
+def _named(invocation: "BaseInvocation[Any, Any]") -> str:
+    return f"{invocation.task.task_id.key} (invocation {invocation.invocation_id})"
+
+
+def _say_nothing(_thread: threading.Thread) -> None:
+    pass

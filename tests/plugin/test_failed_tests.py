@@ -1,0 +1,146 @@
+"""A test that has failed is torn down at once, whatever its tasks do, and fails once."""
+
+from textwrap import dedent
+
+import pytest
+
+from tests.plugin.helpers import SHOP, make_shop, output, run
+
+# a runner and a worker may take 30 s to stop
+SOON_SECONDS = 20.0
+FAILING = """
+    import threading
+    import time
+    from shop.app import add, doze, hang
+
+    def test_worker(pynenc_app, pynenc_worker, pynenc_wait, tmp_path):
+        hang(str(tmp_path / "started"))
+        pynenc_wait.until((tmp_path / "started").exists)
+        assert add(1, 2).result == 4
+
+    def test_runner(pynenc_app, pynenc_runner, pynenc_wait, tmp_path):
+        hang(str(tmp_path / "started"))
+        pynenc_wait.until((tmp_path / "started").exists)
+        assert add(1, 2).result == 5
+
+    def test_runner_with_a_task_that_sleeps_and_sleeps(pynenc_app, pynenc_runner, pynenc_wait, tmp_path):
+        doze(str(tmp_path / "started"))
+        pynenc_wait.until((tmp_path / "started").exists)
+        assert add(1, 2).result == 6
+
+    def test_goes_on(pynenc_app, pynenc_runner):
+        assert add(1, 2).result == 3
+"""
+# ends as soon as somebody may end a thread, being in Python again and again
+DOZE = """
+    import time
+
+    @app.task
+    def doze(started: str) -> None:
+        open(started, "x").close()
+        while True:
+            time.sleep(0.01)
+"""
+
+
+@pytest.mark.slow
+def test_nothing_waits_for_its_tasks(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
+    make_shop(pytester, source=dedent(SHOP) + dedent(DOZE))
+    pytester.makepyfile(FAILING)
+    result = run(pytester, *on_engine, seconds=SOON_SECONDS)
+    result.assert_outcomes(failed=3, passed=1)
+    left_behind = [line for line in output(result).splitlines() if "was left behind" in line]
+    assert len(left_behind) == 1
+    assert left_behind[0].startswith("ThreadRunner of shop was left behind: shop.app.hang (invocation ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"])
+def test_nothing_waits_for_its_processes(pytester: pytest.Pytester, runner: str) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(
+        f"""
+        import multiprocessing
+        import pytest
+        from shop.app import add, hang
+
+        @pytest.fixture
+        def pynenc_app_config():
+            return {{"runner_cls": "{runner}"}}
+
+        def test_runner(pynenc_app, pynenc_runner, pynenc_wait, tmp_path):
+            hang(str(tmp_path / "started"))
+            pynenc_wait.until((tmp_path / "started").exists)
+            assert add(1, 2).result == 4
+
+        def test_nothing_is_left():
+            assert multiprocessing.active_children() == []
+        """
+    )
+    result = run(pytester, seconds=SOON_SECONDS)
+    result.assert_outcomes(failed=1, passed=1)
+    assert "was left behind" not in output(result)
+
+
+@pytest.mark.slow
+def test_a_timeout_fails_a_test_once(pytester: pytest.Pytester) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(
+        """
+        from shop.app import hang
+
+        def test_worker(pynenc_app, pynenc_worker, tmp_path):
+            hang(str(tmp_path / "started")).result
+        """
+    )
+    result = run(pytester, "--timeout", "4", seconds=SOON_SECONDS)
+    result.assert_outcomes(failed=1)
+    assert "Timeout (>4.0s)" in output(result)
+
+
+LATE = """
+    import threading
+    import pytest
+    from pynenc import PynencBuilder
+
+    app = PynencBuilder().app_id("late").memory().build()
+    awake, done, threads = threading.Event(), [], []
+
+    @app.task
+    def sleep(started) -> str:
+        threads.append(threading.current_thread())
+        open(started, "x").close()
+        awake.wait()
+        done.append("late")
+        return "late"
+
+    def test_ends_before_its_task(pynenc_runner, pynenc_wait, tmp_path):
+        sleep(str(tmp_path / "started"))
+        pynenc_wait.until((tmp_path / "started").exists)
+        assert {passes}
+
+    def test_the_task_ends_before_it_does_anything_else():
+        awake.set()
+        threads[0].join(10)
+        assert not threads[0].is_alive()
+        assert done == []
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_task_that_outlives_its_test_writes_nowhere(pytester: pytest.Pytester, passes: bool) -> None:
+    (pytester.path / "pytest.ini").write_text("[pytest]\npynenc_mongo_runner_timeout = 3\n")
+    pytester.makepyfile(LATE.format(passes=passes))
+    result = run(pytester, seconds=SOON_SECONDS)
+    if passes:
+        # the test has nothing to say of it otherwise
+        result.assert_outcomes(passed=2, errors=1)
+        result.stdout.fnmatch_lines(
+            [
+                "ThreadRunner of late did not stop within 3 s: *.sleep (*) still runs in a thread, which cannot*"
+            ]
+        )
+    else:
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines(["ThreadRunner of late was left behind: *.sleep (invocation *"])
