@@ -119,12 +119,12 @@ def pynenc_use_app(
     `with pynenc_use_app(app, max_retries=3): ...`; keyword arguments are more `config_values`.
     Afterwards the app is exactly as it was; then `pynenc_mongo_db` empties the database.
     """
-    from pytest_pynenc_mongo import executors, wiring
+    from pytest_pynenc_mongo import crons, executors, wiring
 
     @contextmanager
     def use_app(app: "Pynenc", **more: Any) -> Generator["Pynenc"]:
         config = {**pynenc_app_config, **marker.of(request.node).config, **more}
-        with wiring.rewired(app, wiring.settings(pynenc_mongo_database, config)):
+        with wiring.rewired(app, wiring.settings(pynenc_mongo_database, crons.settings(config))):
             try:
                 yield app
             except BaseException:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_pynenc_mongo import crons
 from pytest_pynenc_mongo.errors import WiringError
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def apply(app: "Pynenc", values: Mapping[str, Any]) -> None:
     for task in app.tasks.values():
         for name in _cached_properties(type(task)):
             task.__dict__.pop(name, None)
+    crons.apply(app)
 
 
 @contextmanager

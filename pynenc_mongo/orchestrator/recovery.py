@@ -8,7 +8,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pynenc import context
 from pynenc.identifiers.invocation_id import InvocationId
@@ -43,8 +43,17 @@ RECOVERY_OF = {
     InvocationStatus.RUNNING: InvocationStatus.RUNNING_RECOVERY,
 }
 
-_FIELDS = ["task", "status_at"]
+_FIELDS = ["task", "status", "status_at"]
 _OLDEST_FIRST = (("registered_at", 1), ("_id", 1))
+
+
+class Stranded(NamedTuple):
+    """An invocation that nobody comes to, unless somebody has it in his hands at this very moment."""
+
+    invocation_id: InvocationId
+    task: str
+    status: str
+    status_at: int
 
 
 class Recovery:
@@ -82,6 +91,35 @@ class Recovery:
             waiting = [each for each in page if each["status_at"] <= to_micros(before)]
             queued = queued_among([each["_id"] for each in waiting]) if waiting else ()
             self._queue([each for each in waiting if each["_id"] not in queued])
+
+    def stranded(self) -> frozenset[Stranded]:
+        """Return those that are halfway to being rerouted, and those that are ready to run without a message.
+
+        Whoever lives has some of them in his hands for the moment of a step: what is the same at a second
+        look is nobody's.
+        """
+        halfway = self._page({"status": one_of(HALFWAY)})
+        ready = self._page({"status": one_of(READY)}, sort=list(_OLDEST_FIRST))
+        queued_among = getattr(self._app.broker, "queued_among", None)
+        unqueued: list[InvocationDoc] = []
+        if ready and queued_among is not None:
+            queued = queued_among([each["_id"] for each in ready])
+            unqueued = [each for each in ready if each["_id"] not in queued]
+        return frozenset(
+            Stranded(InvocationId(each["_id"]), each["task"], each["status"], each["status_at"])
+            for each in (*halfway, *unqueued)
+        )
+
+    def take_up(self, stranded: Iterable[Stranded]) -> None:
+        """Queue what is stranded; what is halfway to being rerouted arrives there first."""
+        found: list[InvocationDoc] = [
+            cast("InvocationDoc", {"_id": each.invocation_id, "task": each.task, "status": each.status})
+            for each in stranded
+        ]
+        halfway = [each for each in found if InvocationStatus(each["status"]) in HALFWAY]
+        ready = [each for each in found if each not in halfway]
+        moved = self._rerouted(halfway, {"status": one_of(HALFWAY)}) if halfway else []
+        self._queue([*ready, *moved])
 
     def _oldest_and_some(self, wanted: Mapping[str, Any]) -> Iterable[list[InvocationDoc]]:
         oldest = self._page(wanted, sort=list(_OLDEST_FIRST))

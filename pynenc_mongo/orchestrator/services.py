@@ -30,6 +30,7 @@ from pynenc_mongo.storage.verbs import (
 _RUNNING = AtomicServiceExecutionStatus.RUNNING
 _BLOCKED = AtomicServiceExecutionStatus.BLOCKED
 _ABANDONED = AtomicServiceExecutionStatus.ABANDONED
+_DEAD = "has died"
 _SILENT = "gives no sign of life"
 _UNTOLD = "its runner was not told that it might begin"
 
@@ -61,7 +62,7 @@ class AtomicServices:
             return status != _BLOCKED
         if self.start(run, started_at, reason):
             return True
-        self._abandon_run_of_dead_runner()
+        self.abandon_run_of(self._presumed_dead, _SILENT)
         return False
 
     def start(self, run: AtomicServiceRun, started_at: datetime | None, reason: str) -> bool:
@@ -180,12 +181,12 @@ class AtomicServices:
             deleted += delete_all(executions, {"_id": {"$in": keys}}) if keys else 0
         return deleted
 
-    def _abandon_run_of_dead_runner(self) -> None:
+    def abandon_run_of(self, is_dead: PresumedDead, why: str = _DEAD) -> None:
         """Let go of a run whose runner was killed in its middle; no other could ever start otherwise."""
         for execution in self.running():
-            if self._presumed_dead(execution.runner_id, execution.start_time):
+            if is_dead(execution.runner_id, execution.start_time):
                 run = AtomicServiceRun(execution.atomic_service_id)
-                self.finish(run, datetime.now(UTC), _ABANDONED, f"runner:{execution.runner_id} {_SILENT}")
+                self.finish(run, datetime.now(UTC), _ABANDONED, f"runner:{execution.runner_id} {why}")
 
     def _begin_now(self, run: AtomicServiceRun) -> None:
         run.started_at = datetime.now(UTC)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from pynenc.conf.validation_trigger import validate_trigger_config
 from pynenc.trigger.base_trigger import BaseTrigger
-from pynenc.trigger.conditions import ExceptionContext, ResultContext
+from pynenc.trigger.conditions import CronCondition, ExceptionContext, ResultContext
 from pynenc.trigger.trigger_definitions import TriggerDefinition
 
 from pynenc_mongo.component import collections_of, payloads_in, settings_of
@@ -72,6 +72,9 @@ class MongoTrigger(BaseTrigger):
     # conditions and triggers
 
     def _register_condition(self, condition: Condition) -> None:
+        if isinstance(condition, CronCondition) and not self.conf.mongo_new_crons_fire:
+            # before another process can meet the condition
+            self._cron_executions.advance(condition.condition_id, None, datetime.now(UTC))
         self._conditions.put(condition)
 
     def _register_source_task_condition(self, task_id: "TaskId", condition_id: "ConditionId") -> None:
