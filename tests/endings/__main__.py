@@ -1,6 +1,6 @@
 """How a run may end, and what is left of it two seconds later: `python -m tests.endings`.
 
-Each way to end, with each runner in the test process and in a worker, on both engines that a run starts itself.
+Each way to end, with each runner in the test process and in a worker, on both engines that a run starts.
 A row says after how many seconds pytest had ended, and what was left 2 s after that: processes, and the
 directories of the engines with their sockets.
 """
