@@ -123,3 +123,83 @@ def test_a_task_survives_its_worker(
 ) -> None:
     pytester.makepyfile(SURVIVES.format(runner=runner))
     run(pytester, *on_engine).assert_outcomes(passed=4)
+
+
+CRASHES = """
+    import os
+    import pytest
+    from pynenc.invocation import InvocationStatus
+    from shop.app import app, explode, pid
+
+    def test_a_worker_that_a_task_kills(
+        pynenc_app, pynenc_worker, pynenc_worker_factory, pynenc_recover, pynenc_wait, tmp_path, waits_for
+    ):
+        cake = explode(str(tmp_path / "oven"))
+        waits_for(lambda: not pynenc_worker.is_alive)
+        pynenc_worker.kill()  # it was meant to end
+        assert pynenc_recover() == [cake]
+        pynenc_worker_factory(pynenc_app)
+        assert pynenc_wait(cake) == "a cake"
+
+    @pytest.mark.parametrize("executor", ["pynenc_runner", "pynenc_worker"])
+    @pytest.mark.parametrize(
+        "runner_cls",
+        [
+            pytest.param(name, marks=pytest.mark.pynenc_mongo(runner=name, config={"num_processes": 1}))
+            for name in ("PersistentProcessRunner", "MultiThreadRunner")
+        ]
+    )
+    def test_a_child_of_a_runner_that_lives(
+        request, runner_cls, executor, pynenc_app, pynenc_recover, pynenc_wait, waits_for, tmp_path
+    ):
+        request.getfixturevalue(executor)
+        cake = explode(str(tmp_path / "oven"))
+        waits_for(lambda: pynenc_recover() == [cake])
+        assert pynenc_wait(cake) == "a cake"
+
+    @pytest.mark.pynenc_mongo(runner="ProcessRunner")
+    def test_a_child_of_process_runner_here(
+        pynenc_app, pynenc_runner, pynenc_recover, pynenc_wait, waits_for, tmp_path
+    ):
+        cake = explode(str(tmp_path / "oven"))
+        waits_for(lambda: pynenc_recover() == [cake])
+        assert pynenc_wait(cake) == "a cake"
+
+    def test_a_runner_of_which_nobody_has_heard(pynenc_app, pynenc_recover, pynenc_runner, pynenc_wait):
+        pynenc_runner.running = False
+        assert pynenc_runner.wait_until_stopped(10)
+        call = pid()
+        orchestrator = pynenc_app.orchestrator
+        assert pynenc_app.broker.retrieve_invocation() == call.invocation_id
+        orchestrator._atomic_status_transition(call.invocation_id, InvocationStatus.PENDING, "nobody")
+        assert pynenc_recover() == [call]
+
+    def test_two_apps(pynenc_app, pynenc_app_factory, pynenc_worker_factory, pynenc_recover, waits_for):
+        other = pynenc_app_factory(app_id="other")
+        call = other.get_task(pid.task_id)()
+        assert other.broker.retrieve_invocation() == call.invocation_id
+        assert pynenc_recover() == []
+        assert pynenc_recover(other) == [call]
+"""
+WAITS_FOR = """
+
+    import threading
+    import time
+
+    @pytest.fixture
+    def waits_for():
+        def waits_for(condition):
+            deadline = time.monotonic() + 20
+            while not condition():
+                assert time.monotonic() < deadline
+                threading.Event().wait(0.02)
+
+        return waits_for
+"""
+
+
+@pytest.mark.slow
+def test_other_ways_to_die(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
+    pytester.makeconftest(CONFTEST + WAITS_FOR)
+    pytester.makepyfile(CRASHES)
+    run(pytester, *on_engine).assert_outcomes(passed=8)
