@@ -11,14 +11,25 @@ if TYPE_CHECKING:
     from pytest_pynenc_mongo.databases import TestDatabase, TestServer
     from pytest_pynenc_mongo.engines import Engine
     from pytest_pynenc_mongo.errors import PynencMongoTestError, RunnerError
+    from pytest_pynenc_mongo.recovering import Recover
     from pytest_pynenc_mongo.waiting import Wait
     from pytest_pynenc_mongo.workers import Worker
 
-__all__ = ["Engine", "PynencMongoTestError", "RunnerError", "TestDatabase", "TestServer", "Wait", "Worker"]
+__all__ = [
+    "Engine",
+    "PynencMongoTestError",
+    "Recover",
+    "RunnerError",
+    "TestDatabase",
+    "TestServer",
+    "Wait",
+    "Worker",
+]
 
 _MODULES = {
     "Engine": "engines",
     "PynencMongoTestError": "errors",
+    "Recover": "recovering",
     "RunnerError": "errors",
     "TestDatabase": "databases",
     "TestServer": "databases",

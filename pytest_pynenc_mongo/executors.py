@@ -1,6 +1,6 @@
 """Who runs an app's tasks in this test: watched, stopped, asked how they ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
@@ -9,6 +9,8 @@ from pytest_pynenc_mongo.errors import EngineError, RunnerError
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
+    from pynenc.runner.runner_context import RunnerContext
+
 # one without a server has nothing to put in order
 _WITHOUT_SERVER_SECONDS = 1.0
 
@@ -41,6 +43,10 @@ class Executor(Protocol):
         """What it last wrote, for the failure of a task; empty where pytest's own report has it."""
         ...
 
+    def has_lost(self, context: "RunnerContext") -> bool:
+        """Whether a runner that was its own, or a child of that, has died as far as it knows."""
+        ...
+
 
 class Executors:
     """All who run the tasks of one app during a test."""
@@ -49,6 +55,10 @@ class Executors:
         self._url = url
         self._executors: list[Executor] = []
         self.ending = ExitStack()  # stops them, before the app is put back
+
+    @property
+    def all(self) -> tuple[Executor, ...]:
+        return tuple(self._executors)
 
     def add(self, executor: Executor) -> None:
         self._executors.append(executor)
@@ -113,6 +123,14 @@ def watch(app: "Pynenc", executor: Executor) -> None:
         await async_wait(runner, *arguments, **options)
 
     runner.async_waiting_for_results = async_waiting_for_results  # type: ignore[method-assign]
+
+
+def lineage(context: "RunnerContext") -> Iterator["RunnerContext"]:
+    """Return a runner's context and those of the runners that it is a child of."""
+    above: RunnerContext | None = context
+    while above is not None:
+        yield above
+        above = above.parent_ctx
 
 
 def hurry_all(hurry: Hurry) -> None:

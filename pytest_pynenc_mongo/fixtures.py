@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from pytest_pynenc_mongo.databases import TestDatabase
     from pytest_pynenc_mongo.engines import Engine
+    from pytest_pynenc_mongo.recovering import Recover
     from pytest_pynenc_mongo.waiting import Wait
     from pytest_pynenc_mongo.workers import Worker
 
@@ -229,6 +230,14 @@ def pynenc_wait(request: pytest.FixtureRequest, pynenc_app: "Pynenc") -> "Wait":
     from pytest_pynenc_mongo import waiting
 
     return waiting.Wait(pynenc_app, request.config.stash[options.KEY].runner_timeout_seconds)
+
+
+@pytest.fixture
+def pynenc_recover(pynenc_app: "Pynenc") -> "Recover":
+    """Takes back at once what runners that have died had in their hands, and returns it: call it."""
+    from pytest_pynenc_mongo import recovering
+
+    return recovering.Recover(pynenc_app)
 
 
 def _stop(request: pytest.FixtureRequest, app: "Pynenc") -> None:

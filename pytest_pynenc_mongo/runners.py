@@ -16,6 +16,7 @@ from pytest_pynenc_mongo.executors import Hurry, watch
 if TYPE_CHECKING:
     from pynenc import Pynenc
     from pynenc.runner.base_runner import BaseRunner
+    from pynenc.runner.runner_context import RunnerContext
 
 # app classes without a runner of their own have one that runs nothing
 _PLACEHOLDERS = ("DummyRunner", "ExternalRunner")
@@ -116,6 +117,13 @@ class _RunnerThread:
         """Nothing: what it logs is in pytest's own report."""
         return ""
 
+    def has_lost(self, context: "RunnerContext") -> bool:
+        if context.root_runner_id != self.runner.runner_id:
+            return False
+        # ProcessRunner's children have its own process id, and it lists those that live
+        living = [self.runner.runner_id, *getattr(self.runner, "child_runner_ids", ())]
+        return not self.is_alive or context.runner_id not in living
+
     def _end_by_force(self) -> str | None:
         """End what has not ended by itself; return None if nothing was left, or in words what stays."""
         if not self._thread.is_alive():
@@ -148,6 +156,8 @@ def announce_start(runner: "BaseRunner", announce: Callable[[], object]) -> None
     def on_start() -> None:
         start()
         del runner.on_start
+        # who it is, should it die before its first task
+        runner.app.state_backend.store_runner_context(runner.runner_context)
         announce()
 
     runner.on_start = on_start  # type: ignore[method-assign]

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pynenc_mongo.errors import NotReadyError, RunnerError
-from pytest_pynenc_mongo.executors import Hurry, watch
+from pytest_pynenc_mongo.executors import Hurry, lineage, watch
 from pytest_pynenc_mongo.processes import Child, start_child
 from pytest_pynenc_mongo.runners import runner_class_name
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
+    from pynenc.runner.runner_context import RunnerContext
 
 
 class Worker:
@@ -71,6 +72,9 @@ class Worker:
 
     def last_output(self) -> str:
         return f"worker {self.pid}: {self._child.log_tail}"
+
+    def has_lost(self, context: "RunnerContext") -> bool:
+        return not self.is_alive and any(each.pid == self.pid for each in lineage(context))
 
 
 def start_worker(app: "Pynenc", directory: Path, seconds: float) -> Worker:

@@ -1,0 +1,82 @@
+"""Recovery, now: what runners that have died had in their hands is taken back at once."""
+
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pytest_pynenc_mongo import executors
+
+if TYPE_CHECKING:
+    from pynenc import Pynenc
+    from pynenc.invocation.dist_invocation import DistributedInvocation
+
+# a runner that lives needs milliseconds from one step to the next
+_STEP_SECONDS = 0.2
+
+
+class Recover:
+    """Does now what pynenc's two recovery tasks do in time, for one app: `recover()`, `recover(another_app)`.
+
+    Dead are, at once, the runners of workers that have ended, runners here that have stopped or failed, and
+    whatever runner's process is gone. A runner that lives loses nothing, however long it has been silent.
+    """
+
+    def __init__(self, app: "Pynenc") -> None:
+        self._app = app
+
+    def __call__(self, app: "Pynenc | None" = None) -> list["DistributedInvocation[Any, Any]"]:
+        """Queue again what runners had in their hands when they died; return those invocations.
+
+        They were PENDING or RUNNING, on their way from one status to the next, or ready to run without a
+        message. The next runner that lives runs them from their beginning.
+        """
+        app = app or self._app
+        deaths = _Deaths(app)
+        orchestrator: Any = app.orchestrator  # the app is on the test database, so it is ours
+        queued = orchestrator.recover_at_once(deaths.has_died, deaths.settle)
+        return [app.state_backend.get_invocation(invocation_id) for invocation_id in queued]
+
+
+class _Deaths:
+    """Which runners of an app have died."""
+
+    def __init__(self, app: "Pynenc") -> None:
+        self._app = app
+        self._executors = executors.of(app).all
+        self._is_settled = False
+
+    def has_died(self, runner_id: str) -> bool:
+        """Return whether a runner is lost at two looks.
+
+        One that begins is told of a moment later: a child to its runner, and a context to the store.
+        """
+        if not self._is_lost(runner_id):
+            return False
+        self.settle()
+        return self._is_lost(runner_id)
+
+    def settle(self) -> None:
+        """Wait, once, until those that live have gone a step further."""
+        if not self._is_settled and any(executor.is_alive for executor in self._executors):
+            threading.Event().wait(_STEP_SECONDS)
+        self._is_settled = True
+
+    def _is_lost(self, runner_id: str) -> bool:
+        context = self._app.state_backend.get_runner_context(runner_id)
+        if context is None:  # it died before it could say who it is
+            return True
+        if any(executor.has_lost(context) for executor in self._executors):
+            return True
+        here = socket.gethostname()
+        return any(each.hostname == here and _is_gone(each.pid) for each in executors.lineage(context))
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # somebody else's
+        return False
+    return False
