@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import commands, components, endtoend, floor, growth, peer, report, stores, testcost
+from benchmarks import commands, components, endtoend, fixtures, floor, growth, peer, report, stores, testcost
 from benchmarks.stores import Store
 
-SECTIONS = ("commands", "components", "end_to_end", "floor", "growth", "test", "start")
+SECTIONS = ("commands", "components", "end_to_end", "floor", "growth", "test", "fixtures", "start")
 # needs what only `make bench-peer` installs
 PEER = "peer"
 
@@ -25,6 +25,7 @@ class Size(NamedTuple):
     lives: int  # of which the engine's own share is measured
     repetitions: int
     quick_repetitions: int  # of what takes milliseconds
+    tests: int  # with each fixture
 
 
 FULL = Size(
@@ -34,8 +35,9 @@ FULL = Size(
     lives=100,
     repetitions=3,
     quick_repetitions=15,
+    tests=20,
 )
-QUICK = Size(components.QUICK, (("ThreadRunner", 10),), growth.QUICK_SIZES, 5, 1, 3)
+QUICK = Size(components.QUICK, (("ThreadRunner", 10),), growth.QUICK_SIZES, 5, 1, 3, 2)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -108,6 +110,7 @@ def _measured(opened: Sequence[Store], options: argparse.Namespace) -> Iterator[
         "floor": lambda: report.summary(floor.measure(opened, size.lives, size.repetitions)),
         "growth": lambda: report.summary(growth.measure(opened, size.growth, size.quick_repetitions)),
         "test": lambda: report.summary(testcost.measure(opened, size.quick_repetitions)),
+        "fixtures": lambda: report.summary(fixtures.measure(opened, size.tests)),
         "start": lambda: report.summary({"pytest": testcost.measure_start(size.quick_repetitions)}),
         # the last one is the user's, or else embedded://
         PEER: lambda: report.summary(peer.measure(opened[-1], size.runners, size.repetitions), peer.OURS),
