@@ -12,6 +12,7 @@ import pytest
 
 from pytest_pynenc_mongo.errors import AppPathError
 from pytest_pynenc_mongo.options import APP_INI, KEY
+from pytest_pynenc_mongo.purging import PASSING_APP_ID
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
@@ -102,4 +103,4 @@ def new(app_id: str | None = None) -> "Pynenc":
     """Make an app; without an id it gets one that nothing else has."""
     from pynenc import Pynenc
 
-    return Pynenc(config_values={"app_id": app_id or f"test-{uuid.uuid4().hex[:8]}"})
+    return Pynenc(config_values={"app_id": app_id or PASSING_APP_ID.format(uuid.uuid4().hex[:8])})

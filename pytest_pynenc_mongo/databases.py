@@ -5,7 +5,7 @@ In a database that the user names for all runs, a run has the collections that b
 
 import re
 import uuid
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic, time
@@ -14,7 +14,7 @@ from warnings import warn
 
 import pytest
 
-from pytest_pynenc_mongo import owners
+from pytest_pynenc_mongo import owners, purging
 from pytest_pynenc_mongo.errors import (
     AUTHENTICATION_FAILED,
     UNAUTHORIZED,
@@ -169,6 +169,8 @@ class TestDatabase:
     collection_prefix: str = ""
     # when this process said whose it is; empty if it did not
     _signed_at: list[float] = field(default_factory=list, repr=False, compare=False)
+    # whose collections stay from test to test, the app that was used last at the end
+    _recent_apps: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def run_name(self) -> str:
@@ -202,17 +204,31 @@ class TestDatabase:
         self._signed_at.append(monotonic())
 
     def purge(self, now: float | None = None) -> None:
-        """Delete every document but its owner's; collections and their indexes stay.
+        """Leave the product's own collections of the last few apps, empty, and its owner's record.
 
-        Two commands, and one more for each collection that holds any: each test with a new app leaves
-        collections behind that no test will use again. Once an hour one more, so that nobody takes a
-        long run for a dead one.
+        Two commands, and one more for each collection that holds documents or goes (ADR 27). Once an hour one
+        more, so that nobody takes a long run for a dead one.
 
         :param now: what time it is by `time.monotonic()`
         """
         self._renew(monotonic() if now is None else now)
-        for name in self._in_use():
+        found = self._found()
+        in_use = self._in_use(found.own)
+        self._recent_apps[:] = purging.used_last(self._recent_apps, found, in_use)
+        passing = found.passing(self._recent_apps)
+        for name in (*found.foreign, *sorted(passing)):
+            self.handle.drop_collection(name)
+        for name in in_use - passing:
             self.handle[name].delete_many({})
+
+    def drop_what_has_other_indexes(self) -> None:
+        """Drop the product's collections that have not exactly its indexes; the next write makes both.
+
+        A command for each collection: for tests that may have made or dropped some.
+        """
+        for name in self._found().own:
+            if purging.has_other_indexes(self.handle[name]):
+                self.handle.drop_collection(name)
 
     def _renew(self, now: float) -> None:
         if self._signed_at and now - self._signed_at[-1] >= RENEW_SECONDS:
@@ -224,7 +240,7 @@ class TestDatabase:
         """Copy it as a test left it; the copy outlives the run. Part of a database is copied within that."""
         copy = _placed(self.server, name, self.name if self.collection_prefix else "")
         copy.sign(kept=True, test=test)
-        for source in self._in_use():
+        for source in self._in_use(self._collections()):
             target = copy.collection_prefix + source.removeprefix(self.collection_prefix)
             copy.handle[target].insert_many(self.handle[source].find({}))
         return copy
@@ -251,17 +267,25 @@ class TestDatabase:
             self.handle.drop_collection(name)
         self.owner_collection.drop()
 
+    def _found(self) -> purging.Found:
+        return purging.sorted_out(self._listed(), self.collection_prefix)
+
     def _collections(self) -> list[str]:
         """Return the names of its collections, but for the owner's."""
-        begin = {"name": {"$regex": f"^{re.escape(self.collection_prefix)}"}}
-        names = self.handle.list_collection_names(filter=begin if self.collection_prefix else None)
-        return sorted({*names} - {self.owner_collection.name})
+        return sorted(each["name"] for each in self._listed())
 
-    def _in_use(self) -> set[str]:
-        """Return the names of its collections that hold documents, but for the owner's."""
+    def _listed(self) -> Iterator[Mapping[str, Any]]:
+        """Return what the server says of its collections, but for the owner's and the server's own."""
+        begin = {"name": {"$regex": f"^{re.escape(self.collection_prefix)}"}}
+        for each in self.handle.list_collections(filter=begin if self.collection_prefix else None):
+            if each["name"] != self.owner_collection.name and not each["name"].startswith("system."):
+                yield each
+
+    def _in_use(self, names: Iterable[str]) -> set[str]:
+        """Return those of its collections that hold documents."""
         from pymongo.errors import OperationFailure
 
-        names = self._collections()
+        names = sorted(names)
         groups = (names[place : place + _UNION_LENGTH] for place in range(0, len(names), _UNION_LENGTH))
         try:
             return {found["_id"] for group in groups for found in self._first_of_each(group)}

@@ -152,5 +152,12 @@ def stop(app: "Pynenc", hurry: Hurry | None = None) -> None:
             _of_apps.pop(app, None)
 
 
+def stop_all(hurry: Hurry | None) -> None:
+    """Stop and forget whoever runs tasks still, of any app, before the database is emptied."""
+    with ExitStack() as stopping:
+        for app in list(_of_apps):
+            stopping.callback(stop, app, hurry)
+
+
 def _say_nothing(_text: str) -> None:
     """Of what stays of those whose server is gone: that is told once already."""

@@ -16,6 +16,7 @@ from pytest_pynenc_mongo import (
     no_server,
     options,
     report,
+    requesting,
     retention,
     sweeping,
 )
@@ -90,10 +91,19 @@ def pynenc_mongo_db(
     request: pytest.FixtureRequest, pynenc_mongo_database: "TestDatabase"
 ) -> Generator["Database[dict[str, Any]]"]:
     """The test database as pymongo has it, for assertions and for seeding; emptied after the test."""
-    with _plainly():
-        yield pynenc_mongo_database.handle
+    from pytest_pynenc_mongo import executors
+
+    def clean() -> None:
         retention.keep_if_wished(request.node, pynenc_mongo_database)
+        if requesting.may_send_commands(request):
+            pynenc_mongo_database.drop_what_has_other_indexes()
         pynenc_mongo_database.purge()
+
+    with _plainly(), ExitStack() as ending:
+        ending.callback(clean)
+        # first, whatever the order of fixtures: nobody stores any more, and finds what it stored gone
+        ending.callback(lambda: executors.stop_all(interruption.hurry_if_over(request.node)))
+        yield pynenc_mongo_database.handle
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pynenc_mongo import databases, engines, options
+from pytest_pynenc_mongo import databases, engines, options, requesting
 from pytest_pynenc_mongo.sweeping import Sweep
 
 if TYPE_CHECKING:
@@ -32,23 +32,17 @@ def note_sweep(config: pytest.Config, swept: Sweep) -> None:
 
 def header(config: pytest.Config, items: list[pytest.Item]) -> str | None:
     """Return the line that says which MongoDB the tests use, if any of them does."""
-    if not any("pynenc_mongo_url" in getattr(item, "fixturenames", ()) for item in items):
+    if not any(requesting.wants(item, "pynenc_mongo_url") for item in items):
         return None
     chosen = config.stash[options.KEY]
     where = f"{engines.described(chosen)}, from {chosen.url_source}"
-    if any(_brings_a_server(item) for item in items):
+    if any(requesting.brings_a_server(item) for item in items):
         where = "the server of the fixture pynenc_mongo_url"
     name = databases.name_in(config)
     if worker := getattr(config, "workerinput", None):
         name = f"{name.removesuffix(str(worker['workerid']))}*"
     database = f"{chosen.db}, collections {name}.*" if chosen.db else name
     return f"pynenc-mongo: {where}; database {database}; keep={chosen.keep}"
-
-
-def _brings_a_server(item: pytest.Item) -> bool:
-    """Whether a test has a fixture `pynenc_mongo_url` that is not the plugin's."""
-    defined = getattr(item, "_fixtureinfo").name2fixturedefs.get("pynenc_mongo_url", ())  # noqa: B009
-    return bool(defined) and not defined[-1].func.__module__.startswith(__package__ or "")
 
 
 def hand_over(session: pytest.Session) -> None:

@@ -52,6 +52,7 @@ NEEDED: Final[Mapping[type, tuple[str, ...]]] = {
         "_discard_operators",
     ),
 }
+NEEDED_OF_A_DATABASE: Final = ("_store", "_store._collections", "_collection_accesses")
 NEEDED_OF_A_STORE: Final = ("_documents", "_ttl_indexes", "documents", "indexes", "is_created")
 
 
@@ -248,6 +249,18 @@ def rename(client: Any, database: str, name: str, new_name: str, *, drop_target:
     collection_in(client, database, name).rename(new_name, dropTarget=drop_target)
     # what it had found by key is under the new name now
     client[database]._collection_accesses.clear()
+
+
+def names_in(client: Any, database: str) -> list[str]:
+    """Return the names of a database's collections, and forget those that were asked for, or are dropped.
+
+    mongomock keeps a store for each name that it ever heard of, and looks at all of them here.
+    """
+    stores, handles = client[database]._store._collections, client[database]._collection_accesses
+    for name in [name for name, store in stores.items() if not store.is_created]:
+        del stores[name]
+        handles.pop(name, None)
+    return list(stores)
 
 
 def _copy(document: Document) -> Document:

@@ -278,3 +278,19 @@ def test_the_counter_sees_commands(commands: CommandLog, work: Callable[[], obje
     sent = commands.take()
     assert Counts(each.name for each in sent) == {"insert": 4, "distinct": 1}
     assert all(isinstance(each, Sent) for each in sent)
+
+
+def test_the_purge_after_the_last_of_many_new_apps_costs_as_much_as_after_the_first(
+    url: str, database: str, commands: CommandLog
+) -> None:
+    """Each test with a new app of its own, as the fixture pynenc_app makes one."""
+    test_database, costs = at(url, database), list[int]()
+    for _ in range(12):
+        with wiring.rewired(apps.new(), wiring.settings(test_database)) as app:
+            app.broker.route_invocation(InvocationId("1"), "default", 0.0)
+            app.trigger.store_event(EventRecord(event_id="1", event_code="1"))
+        commands.take()
+        test_database.purge()
+        costs.append(len(commands.take()))
+    # the listing, and a drop for each collection that it made
+    assert costs == [1 + 3] * 12

@@ -1,6 +1,7 @@
 """Looking by key finds what mongomock finds, and a change that fails changes nothing."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import mongomock
@@ -87,6 +88,20 @@ def test_mongomock_has_what_is_needed_of_it() -> None:
         assert [name for name in names if not hasattr(cls, name)] == []
     assert [name for name in lookup.NEEDED_OF_A_STORE if not hasattr(collection._store, name)] == []
     assert list(collection._store._documents) == [1]
+    assert [name for name in lookup.NEEDED_OF_A_DATABASE if not attrgetter(name)(collection.database)] == []
+
+
+def test_collections_that_are_not_there_take_no_place() -> None:
+    client = lookup.open_client()
+    for name in ("asked for", "stored", "dropped"):
+        list(lookup.find(lookup.collection_in(client, "shop", name), {}))
+    for name in ("stored", "dropped"):
+        lookup.insert(lookup.collection_in(client, "shop", name), {"_id": 1})
+    lookup.collection_in(client, "shop", "dropped").drop()
+    assert lookup.names_in(client, "shop") == ["stored"]
+    assert list(client.shop._store._collections) == ["stored"]
+    assert list(client.shop._collection_accesses) == ["stored"]
+    assert len(list(lookup.find(lookup.collection_in(client, "shop", "stored"), {}))) == 1
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from pytest_pynenc_mongo.sweeping import Sweep, sweep
 from tests.faulty import Broken, faulty, named
 from tests.plugin.helpers import closed_port
 
+TEA, CAKE = "tea.state_backend_results", "cake.state_backend_results"
 DOCUMENTS = [{"_id": number} for number in range(3)]
 UNAUTHORIZED = 13
 
@@ -33,12 +34,12 @@ def server(any_url: str) -> TestServer:
 
 @pytest.fixture
 def database(server: TestServer) -> Iterator[TestDatabase]:
-    """A database with two collections that hold documents, and one that holds none."""
+    """A database with two collections of apps that hold documents, and one that holds none."""
     with server.lend(new_name("pynenc_test")) as lent:
-        for name in ("tea", "cake"):
+        for name in (TEA, CAKE):
             lent.handle[name].insert_many(DOCUMENTS)
-        lent.handle["tea"].create_index("cups")
-        lent.handle.create_collection("plates")
+        lent.handle[TEA].create_index("cups")
+        lent.handle.create_collection("tea.broker_messages")
         yield lent
 
 
@@ -58,10 +59,11 @@ def refusing(code: int) -> Any:
     return aggregate
 
 
-def test_a_purge_deletes_documents_and_nothing_else(database: TestDatabase) -> None:
+def test_a_purge_deletes_the_documents_of_apps_and_nothing_else_of_them(database: TestDatabase) -> None:
     database.purge()
     assert stored(database) == {}
-    assert "cups_1" in database.handle["tea"].index_information()
+    assert {TEA, CAKE, "tea.broker_messages"} <= {*database.handle.list_collection_names()}
+    assert "cups_1" in database.handle[TEA].index_information()
     assert database.handle[OWNER_COLLECTION].count_documents({}) == 1
 
 
@@ -74,7 +76,7 @@ def test_a_server_without_unions_is_asked_for_each_collection(
     database.purge()
     copy = TestDatabase(database.server, f"{database.name}_copy")
     assert stored(database) == {}
-    assert stored(copy) == {"tea": 3, "cake": 3}
+    assert stored(copy) == {TEA: 3, CAKE: 3}
     database.server.client.drop_database(copy.name)
 
 

@@ -151,7 +151,7 @@ def database_statistics(state: State, command: Command) -> Reply:
 
 
 def _described(state: State, database: str) -> Iterator[dict[str, Any]]:
-    for name in state.client[database].list_collection_names():
+    for name in lookup.names_in(state.client, database):
         id_index = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
         yield {
             "name": name,
