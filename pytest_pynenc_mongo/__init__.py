@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from pytest_pynenc_mongo.databases import TestDatabase, TestServer
     from pytest_pynenc_mongo.engines import Engine
     from pytest_pynenc_mongo.errors import PynencMongoTestError, RunnerError
+    from pytest_pynenc_mongo.firing import Cron, Event
     from pytest_pynenc_mongo.recovering import Recover
     from pytest_pynenc_mongo.waiting import Wait
     from pytest_pynenc_mongo.workers import Worker
 
 __all__ = [
+    "Cron",
     "Engine",
+    "Event",
     "PynencMongoTestError",
     "Recover",
     "RunnerError",
@@ -27,7 +30,9 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Cron": "firing",
     "Engine": "engines",
+    "Event": "firing",
     "PynencMongoTestError": "errors",
     "Recover": "recovering",
     "RunnerError": "errors",

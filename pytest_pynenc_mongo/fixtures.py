@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_pynenc_mongo.databases import TestDatabase
     from pytest_pynenc_mongo.engines import Engine
+    from pytest_pynenc_mongo.firing import Cron, Event
     from pytest_pynenc_mongo.recovering import Recover
     from pytest_pynenc_mongo.waiting import Wait
     from pytest_pynenc_mongo.workers import Worker
@@ -240,6 +241,22 @@ def pynenc_wait(request: pytest.FixtureRequest, pynenc_app: "Pynenc") -> "Wait":
     from pytest_pynenc_mongo import waiting
 
     return waiting.Wait(pynenc_app, request.config.stash[options.KEY].runner_timeout_seconds)
+
+
+@pytest.fixture
+def pynenc_cron(request: pytest.FixtureRequest, pynenc_app: "Pynenc") -> "Cron":  # noqa: ARG001 - crons are its
+    """Fires a cron of a task now, and returns its invocation: `pynenc_cron.fire(task)`."""
+    from pytest_pynenc_mongo import firing
+
+    return firing.Cron(request.config.stash[options.KEY].runner_timeout_seconds)
+
+
+@pytest.fixture
+def pynenc_event(request: pytest.FixtureRequest, pynenc_app: "Pynenc") -> "Event":
+    """Emits an event, and returns the invocations that it triggers: `pynenc_event("ordered", {...})`."""
+    from pytest_pynenc_mongo import firing
+
+    return firing.Event(pynenc_app, request.config.stash[options.KEY].runner_timeout_seconds)
 
 
 @pytest.fixture
