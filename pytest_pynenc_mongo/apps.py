@@ -1,10 +1,8 @@
 """The app under test: the test module's own, the one that the ini names, or a new one."""
 
 import importlib
-import importlib.util
 import sys
 import uuid
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -76,20 +74,6 @@ def load(app_path: str, source: str = f"ini {APP_INI}") -> "Pynenc":
         f"{source} = {app_path!r}: {attribute!r} in {name!r} is no Pynenc app, {found}; "
         f"apps there: {', '.join(_apps_in(module)) or 'none'}"
     )
-
-
-def load_module(name: str, file: str | None) -> ModuleType:
-    """Import a module by name, or from its file where the name leads nowhere (as under importlib mode)."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        spec = importlib.util.spec_from_file_location(name, file) if file and Path(file).exists() else None
-        if spec is None or spec.loader is None:
-            raise
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return module
 
 
 def _apps_in(module: ModuleType) -> dict[str, "Pynenc"]:

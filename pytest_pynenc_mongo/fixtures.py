@@ -214,13 +214,16 @@ def pynenc_worker_factory(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Callable[["Pynenc"], "Worker"]]:
     """Starts workers, each in an operating-system process of its own: `pynenc_worker_factory(app)`."""
-    from pytest_pynenc_mongo import executors, workers
+    from pytest_pynenc_mongo import executors, fork_server, workers
 
     seconds = request.config.stash[options.KEY].runner_timeout_seconds
+    forks = fork_server.of(request.config, tmp_path_factory)
+    home = request.config.invocation_params.dir
     with _plainly(), ExitStack() as undo:
 
         def start(app: "Pynenc") -> "Worker":
-            worker = workers.start_worker(app, tmp_path_factory.mktemp("pynenc-worker"), seconds)
+            directory = tmp_path_factory.mktemp("pynenc-worker")
+            worker = workers.start_worker(app, directory, seconds, home, forks)
             undo.callback(_stop, request, app)
             executors.of(app).ending.callback(worker.stop)
             return worker

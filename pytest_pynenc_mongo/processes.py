@@ -10,9 +10,11 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, Protocol
 
 from pytest_pynenc_mongo.errors import NotReadyError
 
@@ -20,10 +22,28 @@ _TAIL_LINES = 30
 _STOP_SECONDS = 10.0
 
 
+class Process(Protocol):
+    """What a `Child` needs of a `subprocess.Popen`."""
+
+    pid: int
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def terminate(self) -> None: ...
+
+
 class Child:
     """An operating-system process of ours; it leads a process group of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: Process, log: Path) -> None:
         self._process = process
         self._log = log
         self._is_asked_to_end = False
@@ -62,7 +82,7 @@ class Child:
         deadline = time.monotonic() + seconds
         line = b""
         while not line.endswith(b"\n"):
-            if not _is_readable(stdout.fileno(), deadline - time.monotonic()):
+            if not is_readable(stdout.fileno(), deadline - time.monotonic()):
                 raise NotReadyError(f"process {self.pid} was not ready in {seconds:g} s; {self.log_tail}")
             if not (more := os.read(stdout.fileno(), 4096)):
                 code = self._process.wait()
@@ -79,6 +99,10 @@ class Child:
     def stop(self, seconds: float = _STOP_SECONDS) -> bool:
         """Ask it to end (SIGTERM) and wait; return whether it did. What is left of its group is killed."""
         self.ask_to_end()
+        return self.wait_or_kill(seconds)
+
+    def wait_or_kill(self, seconds: float) -> bool:
+        """Wait until it has ended; return whether it did by itself. What is left of its group is killed."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         stopped = not self.is_alive
@@ -109,12 +133,26 @@ def ending(exit_code: int) -> str:
         return f"exit code {exit_code}"
 
 
-def start_child(command: Sequence[str], log: Path) -> Child:
-    """Start `command`, its standard error to the file `log`, its standard output to us."""
+def python_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs `module` in a new Python, found where this process finds it.
+
+    The standard library and what is installed come first, then what this process has on `sys.path`: a file
+    `types.py` in a test's folder, or in the working directory, is not for the imports of Python itself.
+    """
+    places = [str(Path(place).absolute()) for place in sys.path]
+    run = f"import runpy; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    return [sys.executable, "-P", "-c", f"import sys; sys.path += {places!r}; {run}", *arguments]
+
+
+def start_child(command: Sequence[str], log: Path, stdin: int = subprocess.PIPE) -> Child:
+    """Start `command`, its standard error to the file `log`, its standard output to us.
+
+    :param stdin: what it has in place of a pipe from us
+    """
     with log.open("wb") as log_file:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=log_file,
             start_new_session=True,
@@ -122,7 +160,25 @@ def start_child(command: Sequence[str], log: Path) -> Child:
     return Child(process, log)
 
 
-def _is_readable(file: int, seconds: float) -> bool:
+def take_pipes() -> tuple[int, int]:
+    """In a child: return descriptors for the pipes to its parent, which are its standard input and output.
+
+    What it runs reads the end of a file, and writes where standard error goes, to the log.
+    """
+    lease, answers = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return lease, answers
+
+
+def say(answers: int, line: str) -> None:
+    """In a child: tell the parent the one line that it waits for."""
+    os.write(answers, f"{line}\n".encode())
+
+
+def is_readable(file: int, seconds: float) -> bool:
     """Return whether there is something to read, the end included, within `seconds`."""
     # not select.select(), which takes no file descriptor above 1,023
     with selectors.DefaultSelector() as selector:

@@ -1,49 +1,97 @@
 """A worker process: `python -m pytest_pynenc_mongo.worker_main SPECIFICATION PARENT_PID`.
 
 Imports the app under test, puts it on the test database and runs its runner, as `pynenc runner start`
-would. Prints one line once the runner runs.
+would. Prints one line once the runner runs. With `forks` as a third argument it imports the app and is a
+fork server for workers.
 """
 
+import atexit
+import importlib
 import os
-import pickle
+import pkgutil
+import platform
 import signal
+import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pynenc_mongo.mongomock_server.process import end_with_parent
-from pytest_pynenc_mongo import apps, wiring
+from pytest_pynenc_mongo import forking, module_files, processes, specifications, wiring
 from pytest_pynenc_mongo.runners import announce_start
+from pytest_pynenc_mongo.specifications import Specification
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
 
-
-def main(specification_path: str, parent_pid: int) -> None:
-    end_with_parent(parent_pid, _end_group)
-    # what tasks print belongs to the log; standard output is for the parent
-    parent = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    specification = pickle.loads(Path(specification_path).read_bytes())
-    sys.path[:] = specification["sys_path"]
-    app = _find_app(specification)
-    for name, file in specification["modules"].items():
-        apps.load_module(name, file)
-    wiring.apply(app, {**specification["config_values"], "runner_cls": specification["runner_cls"]})
-    os.register_at_fork(after_in_child=_default_signals)
-    announce_start(app.runner, lambda: print("ready", file=parent, flush=True))
-    app.runner.run()
+FORKS = "forks"
+READY = "ready"
+# packages whose modules a worker needs sooner or later; what they import is imported before `sys.path` is the
+# test process's, where a module of the user's may have the name of one of the standard library
+_PACKAGES = (
+    "pynenc_mongo.conf",
+    "pynenc_mongo.storage",
+    "pynenc.runner",
+    "pynenc.trigger",
+    "pynenc.serializer",
+)
 
 
-def _find_app(specification: dict[str, Any]) -> "Pynenc":
+def main(path: str, parent_pid: int) -> None:
+    lease, answers = processes.take_pipes()
+    end_with_parent(parent_pid, _end_group, lease)
+    specification = specifications.read(Path(path))
+    app = _imported(specification)
+    _run(app, specification, answers)
+
+
+def fork(path: str, parent_pid: int) -> None:
+    """Be a fork server, which says on one line whether it can be; and then a worker, in each child."""
+    lease, answers = processes.take_pipes()
+    app = _imported(specifications.read(Path(path)))
+    platform.platform()  # which pynenc says when it stops, and Python finds out once a process
+    reason = forking.why_not_to_fork(lease)
+    processes.say(answers, f"{forking.UNSAFE} {reason}" if reason else forking.READY)
+    if reason:
+        return
+    if forked := forking.serve(socket.socket(fileno=lease), parent_pid):
+        end_with_parent(forked.server_pid, _end_group, forked.lease)
+        _run(app, forked.specification, forked.answers)
+
+
+def _imported(specification: Specification) -> "Pynenc | None":
+    """Import what `specification` says, where the test process imported it; return the app of a module."""
     from pynenc import Pynenc
 
-    info = specification["app_info"]
-    if info.app_variable:
-        app = getattr(apps.load_module(info.module, info.module_filepath), info.app_variable, None)
-        if isinstance(app, Pynenc):
-            return app
-    return Pynenc(config_values={**specification["config_values"], "app_id": info.app_id})
+    for name in _PACKAGES:
+        for module in pkgutil.iter_modules(importlib.import_module(name).__path__, f"{name}."):
+            importlib.import_module(module.name)
+    code = specification.code
+    os.chdir(code.home)
+    sys.path[:] = code.search_path
+    module_files.find_by(specification.module_files)
+    app = None
+    if code.app_variable:
+        app = getattr(importlib.import_module(code.app_module), code.app_variable, None)
+    for name, _ in code.task_modules:
+        importlib.import_module(name)
+    return app if isinstance(app, Pynenc) else None
+
+
+def _run(app: "Pynenc | None", specification: Specification, answers: int) -> None:
+    from pynenc import Pynenc
+
+    module_files.find_by(specification.module_files)
+    life = specifications.life_in(specification)
+    os.environ.clear()
+    os.environ.update(life.environment)
+    os.chdir(life.directory)
+    app = app or Pynenc(config_values={**life.config_values, "app_id": life.app_id})
+    wiring.apply(app, {**life.config_values, "runner_cls": life.runner_cls})
+    os.register_at_fork(after_in_child=_default_signals)
+    announce_start(app.runner, lambda: processes.say(answers, READY))
+    _end_without_the_driver_s_threads()
+    app.runner.run()
 
 
 def _default_signals() -> None:
@@ -52,9 +100,20 @@ def _default_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+def _end_without_the_driver_s_threads() -> None:
+    """Do not wait, at the very end, for threads that sleep half a second: pymongo would, for no reason here.
+
+    They are daemons that hold nothing, and the clients are closed by then.
+    """
+    from pymongo.synchronous import monitor
+
+    if wait_for_them := getattr(monitor, "_shutdown_resources", None):
+        atexit.unregister(wait_for_them)
+
+
 def _end_group() -> None:
     os.killpg(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    (fork if FORKS in sys.argv[3:] else main)(sys.argv[1], int(sys.argv[2]))

@@ -1,15 +1,15 @@
 """Workers: runners in other operating-system processes."""
 
-import pickle
-import sys
 from os import getpid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_pynenc_mongo import specifications
 from pytest_pynenc_mongo.errors import NotReadyError, RunnerError
 from pytest_pynenc_mongo.executors import Hurry, lineage, watch
-from pytest_pynenc_mongo.processes import Child, start_child
-from pytest_pynenc_mongo.runners import runner_class_name
+from pytest_pynenc_mongo.fork_server import MODULE, ForkServers
+from pytest_pynenc_mongo.processes import Child, python_command, start_child
+from pytest_pynenc_mongo.specifications import Specification
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
@@ -77,39 +77,34 @@ class Worker:
         return not self.is_alive and any(each.pid == self.pid for each in lineage(context))
 
 
-def start_worker(app: "Pynenc", directory: Path, seconds: float) -> Worker:
+def start_worker(
+    app: "Pynenc", directory: Path, seconds: float, home: Path | None = None, forks: ForkServers | None = None
+) -> Worker:
     """Start a worker process for `app` and wait until its runner runs.
 
     :param directory: where its log is written
     :param seconds: how long it may take to start, and later to stop
+    :param home: where its code is imported: where pytest was started
+    :param forks: what it is forked from where that can be, and not started as a new interpreter
     :raises RunnerError: if it does not get there ; with the tail of its log
     """
-    specification = directory / "worker.pickle"
-    specification.write_bytes(pickle.dumps(_specification(app)))
-    command = [sys.executable, "-m", "pytest_pynenc_mongo.worker_main", str(specification), str(getpid())]
-    child = start_child(command, directory / "worker.log")
     try:
-        child.first_line(seconds)
+        child = _start(specifications.of(app, home or Path.cwd()), forks, directory, seconds)
     except NotReadyError as error:
-        child.kill()
         raise RunnerError(f"the worker for app {app.app_id!r} did not start: {error}") from None
-    except BaseException:
-        child.kill()
-        raise
     worker = Worker(child, seconds)
     watch(app, worker)
     return worker
 
 
-def _specification(app: "Pynenc") -> dict[str, object]:
-    from pynenc.app_info import AppInfo
-
-    modules = sorted({task_id.module for task_id in app.tasks})
-    return {
-        "sys_path": sys.path,
-        "app_info": AppInfo.from_app(app),
-        # the worker knows the tasks that are known here, and so registers their triggers
-        "modules": {name: getattr(sys.modules.get(name), "__file__", None) for name in modules},
-        "config_values": app.config_values,
-        "runner_cls": runner_class_name(app),
-    }
+def _start(specification: Specification, forks: ForkServers | None, directory: Path, seconds: float) -> Child:
+    path, log = directory / "worker.pickle", directory / "worker.log"
+    specification.write(path)
+    command = python_command(MODULE, str(path), str(getpid()))
+    child = (forks and forks.start(specification, path, log, seconds)) or start_child(command, log)
+    try:
+        child.first_line(seconds)
+    except BaseException:
+        child.kill()
+        raise
+    return child

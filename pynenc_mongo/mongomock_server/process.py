@@ -231,18 +231,18 @@ def _says_something(process: subprocess.Popen[bytes], seconds: float) -> bool:
         return bool(selector.select(seconds)) and bool(os.read(process.stdout.fileno(), 4096))
 
 
-def end_with_parent(parent_pid: int, end: Callable[[], object]) -> None:
+def end_with_parent(parent_pid: int, end: Callable[[], object], lease: int = 0) -> None:
     """Watch the parent from a thread, and call `end`, which ends this process, as soon as it is gone.
 
-    The end of standard input says so at once, unless a process forked from the parent holds the pipe
-    open; that this process has another parent says so always.
+    The end of `lease`, standard input by default, says so at once, unless a process forked from the parent
+    holds the pipe open; that this process has another parent says so always.
     """
 
     def watch() -> None:
         with selectors.DefaultSelector() as selector, contextlib.suppress(OSError):
-            selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
+            selector.register(lease, selectors.EVENT_READ)
             while os.getppid() == parent_pid:
-                if selector.select(_LOOK_EVERY_SECONDS) and not os.read(sys.stdin.fileno(), 1):
+                if selector.select(_LOOK_EVERY_SECONDS) and not os.read(lease, 1):
                     break
         end()
 

@@ -1,0 +1,89 @@
+"""What a worker is told: which code it imports, and how it runs an app."""
+
+import os
+import pickle
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_pynenc_mongo import module_files
+from pytest_pynenc_mongo.module_files import ModuleFiles
+from pytest_pynenc_mongo.runners import runner_class_name
+
+if TYPE_CHECKING:
+    from pynenc import Pynenc
+
+# it names the test, which is no reason to import anything again
+_OF_NO_ACCOUNT = "PYTEST_CURRENT_TEST"
+
+
+class Code(NamedTuple):
+    """All that decides what importing the app and its tasks does; equal where that is the same."""
+
+    search_path: tuple[str, ...]
+    home: str  # where pytest was started, and its modules were imported
+    app_module: str
+    app_variable: str  # empty for an app that is no module's
+    task_modules: tuple[tuple[str, str | None], ...]  # each with its file
+    environment: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Life:
+    """How one worker runs the app, once its code is imported."""
+
+    app_id: str
+    config_values: Mapping[str, Any]
+    runner_cls: str
+    environment: Mapping[str, str]
+    directory: str
+
+
+@dataclass(frozen=True)
+class Specification:
+    code: Code
+    module_files: ModuleFiles
+    life: bytes  # pickled: what it holds may need modules that the code's search path leads to
+
+    def write(self, path: Path) -> None:
+        path.write_bytes(pickle.dumps(self))
+
+
+def of(app: "Pynenc", home: Path) -> Specification:
+    """Return what a worker for `app` is told, started now; pytest was started in `home`."""
+    from pynenc.app_info import AppInfo
+
+    info = AppInfo.from_app(app)
+    code = Code(
+        search_path=tuple(module_files.search_path()),
+        home=str(home),
+        app_module=info.module,
+        app_variable=info.app_variable or "",
+        # the worker knows the tasks that are known here, and so registers their triggers
+        task_modules=tuple((name, _file_of(name)) for name in sorted({id_.module for id_ in app.tasks})),
+        environment=tuple(sorted((k, v) for k, v in os.environ.items() if k != _OF_NO_ACCOUNT)),
+    )
+    life = Life(
+        app_id=app.app_id,
+        config_values=app.config_values or {},
+        runner_cls=runner_class_name(app),
+        environment=dict(os.environ),
+        directory=str(Path.cwd()),
+    )
+    return Specification(code, module_files.known(), pickle.dumps(life))
+
+
+def read(path: Path) -> Specification:
+    specification: Specification = pickle.loads(path.read_bytes())
+    return specification
+
+
+def life_in(specification: Specification) -> Life:
+    life: Life = pickle.loads(specification.life)
+    return life
+
+
+def _file_of(module: str) -> str | None:
+    return getattr(sys.modules.get(module), "__file__", None)
