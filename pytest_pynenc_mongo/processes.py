@@ -10,14 +10,16 @@ import os
 import selectors
 import signal
 import subprocess
-import time
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_pynenc_mongo import clock
 from pytest_pynenc_mongo.errors import NotReadyError
 
 _TAIL_LINES = 30
 _STOP_SECONDS = 10.0
+_LOOK_EVERY_SECONDS = 0.002
 
 
 class Child:
@@ -58,10 +60,10 @@ class Child:
         """
         stdout = self._process.stdout
         assert stdout is not None
-        deadline = time.monotonic() + seconds
+        deadline = clock.now() + seconds
         line = b""
         while not line.endswith(b"\n"):
-            if not _is_readable(stdout.fileno(), deadline - time.monotonic()):
+            if not _is_readable(stdout.fileno(), deadline - clock.now()):
                 raise NotReadyError(f"process {self.pid} was not ready in {seconds:g} s; {self.log_tail}")
             if not (more := os.read(stdout.fileno(), 4096)):
                 code = self._process.wait()
@@ -73,11 +75,16 @@ class Child:
         """Ask it to end (SIGTERM) and wait; return whether it did. What is left of its group is killed."""
         if self.is_alive:
             self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-        stopped = not self.is_alive
+        stopped = self._ends_within(seconds)
         self.kill()
         return stopped
+
+    def _ends_within(self, seconds: float) -> bool:
+        # not Popen.wait(seconds), whose clock a test may have stopped
+        deadline, pause = clock.now() + seconds, threading.Event()
+        while self.is_alive and clock.now() < deadline:
+            pause.wait(_LOOK_EVERY_SECONDS)
+        return not self.is_alive
 
     def kill(self) -> None:
         """End it and every process of its group at once (SIGKILL), and wait until it is gone."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_pynenc_mongo.children import Children, Ended
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.executors import watch
 
@@ -71,6 +72,7 @@ class _RunnerThread:
         self._failure: BaseException | None = None
         self._is_abandoned = False  # by its server
         self._settled = threading.Event()  # started, or failed to
+        self._children = Children(runner)
 
     @property
     def is_alive(self) -> bool:
@@ -107,6 +109,21 @@ class _RunnerThread:
     def last_output(self) -> str:
         """Nothing: what it logs is in pytest's own report."""
         return ""
+
+    @property
+    def pids(self) -> set[int]:
+        manager = getattr(getattr(self.runner, "manager", None), "_process", None)
+        return self._children.pids | {manager.pid if manager else 0}
+
+    def end_of(self, runner_id: str, pid: int) -> Ended | None:  # noqa: ARG002 - its children are runners
+        return self._children.ended.get(runner_id)
+
+    def has_lost(self, runner_id: str, invocation_id: str) -> bool:
+        threads = getattr(self.runner, "threads", None)  # ThreadRunner's
+        if threads is None or runner_id != self.runner.runner_id:
+            return False
+        info = threads.get(invocation_id)
+        return info is None or not info.thread.is_alive()
 
     def _run(self) -> None:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pynenc_mongo.mongomock_server.process import end_with_parent
-from pytest_pynenc_mongo import apps, wiring
+from pytest_pynenc_mongo import apps, children, wiring
 from pytest_pynenc_mongo.runners import announce_start
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def main(specification_path: str, parent_pid: int) -> None:
         apps.load_module(name, file)
     wiring.apply(app, {**specification["config_values"], "runner_cls": specification["runner_cls"]})
     os.register_at_fork(after_in_child=_default_signals)
+    children.Children(app.runner, children.write_to(specification["notes"]))
     announce_start(app.runner, lambda: print("ready", file=parent, flush=True))
     app.runner.run()
 

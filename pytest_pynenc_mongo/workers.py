@@ -6,9 +6,11 @@ from os import getpid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_pynenc_mongo import children
+from pytest_pynenc_mongo.children import Ended
 from pytest_pynenc_mongo.errors import NotReadyError, RunnerError
 from pytest_pynenc_mongo.executors import watch
-from pytest_pynenc_mongo.processes import Child, start_child
+from pytest_pynenc_mongo.processes import Child, ending, start_child
 from pytest_pynenc_mongo.runners import runner_class_name
 
 if TYPE_CHECKING:
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 class Worker:
     """A runner in another operating-system process."""
 
-    def __init__(self, child: Child, stop_seconds: float) -> None:
+    def __init__(self, child: Child, stop_seconds: float, notes: Path) -> None:
         self._child = child
+        self._notes = notes  # how its own children ended
         self._stop_seconds = stop_seconds
         self._is_meant_to_end = False
         self.pid = child.pid
@@ -66,6 +69,21 @@ class Worker:
     def how_it_ended(self) -> str:
         return f"worker {self.pid} ended with exit code {self.exit_code}; {self._child.log_tail}"
 
+    @property
+    def pids(self) -> set[int]:
+        """None: its command says whose it is."""
+        return set()
+
+    def end_of(self, runner_id: str, pid: int) -> Ended | None:
+        """Return how one of its processes ended, the worker's own or one that its runner started."""
+        if pid == self.pid and self.exit_code is not None:
+            return Ended(pid, ending(self.exit_code))
+        return children.read_from(self._notes).get(runner_id)
+
+    def has_lost(self, runner_id: str, invocation_id: str) -> bool:  # noqa: ARG002
+        """Whether a thread of it is over: not known here."""
+        return False
+
     def last_output(self) -> str:
         return f"worker {self.pid}: {self._child.log_tail}"
 
@@ -78,7 +96,8 @@ def start_worker(app: "Pynenc", directory: Path, seconds: float) -> Worker:
     :raises RunnerError: if it does not get there ; with the tail of its log
     """
     specification = directory / "worker.pickle"
-    specification.write_bytes(pickle.dumps(_specification(app)))
+    notes = directory / "children"
+    specification.write_bytes(pickle.dumps({**_specification(app), "notes": notes}))
     command = [sys.executable, "-m", "pytest_pynenc_mongo.worker_main", str(specification), str(getpid())]
     child = start_child(command, directory / "worker.log")
     try:
@@ -89,7 +108,7 @@ def start_worker(app: "Pynenc", directory: Path, seconds: float) -> Worker:
     except BaseException:
         child.kill()
         raise
-    worker = Worker(child, seconds)
+    worker = Worker(child, seconds, notes)
     watch(app, worker)
     return worker
 
