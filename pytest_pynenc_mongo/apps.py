@@ -5,6 +5,7 @@ import sys
 import uuid
 from types import ModuleType
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import pytest
 
@@ -14,6 +15,8 @@ from pytest_pynenc_mongo.purging import PASSING_APP_ID
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
+
+_new: "WeakSet[Pynenc]" = WeakSet()
 
 
 def check(session: pytest.Session) -> None:
@@ -87,4 +90,22 @@ def new(app_id: str | None = None) -> "Pynenc":
     """Make an app; without an id it gets one that nothing else has."""
     from pynenc import Pynenc
 
-    return Pynenc(config_values={"app_id": app_id or PASSING_APP_ID.format(uuid.uuid4().hex[:8])})
+    app = Pynenc(config_values={"app_id": app_id or PASSING_APP_ID.format(uuid.uuid4().hex[:8])})
+    _new.add(app)
+    return app
+
+
+def is_new(app: "Pynenc") -> bool:
+    """Return whether an app was made for a test, and is no user's own."""
+    return app in _new
+
+
+def path_of(app: "Pynenc") -> str:
+    """Return where an app is, `package.module:attribute`; empty where no module holds it."""
+    of_tasks = {task_id.module for task_id in app.tasks}
+    # the module that imports it holds it, too
+    for name in sorted(sys.modules, key=lambda name: name not in of_tasks):
+        held = getattr(sys.modules[name], "__dict__", {})
+        if attribute := next((key for key, value in list(held.items()) if value is app), ""):
+            return f"{name}:{attribute}"
+    return ""

@@ -8,13 +8,12 @@ import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 import pytest
 
-from pytest_pynenc_mongo import owners, purging
+from pytest_pynenc_mongo import clock, owners, purging
 from pytest_pynenc_mongo.errors import (
     AUTHENTICATION_FAILED,
     UNAUTHORIZED,
@@ -201,7 +200,7 @@ class TestDatabase:
         """Write into it whose it is: this process's."""
         record = {**owners.this_process(), **more}
         self.owner_collection.replace_one(OWNER, record, upsert=True)
-        self._signed_at.append(monotonic())
+        self._signed_at.append(clock.now())
 
     def purge(self, now: float | None = None) -> None:
         """Leave the product's own collections of the last few apps, empty, and its owner's record.
@@ -209,9 +208,9 @@ class TestDatabase:
         Two commands, and one more for each collection that holds documents or goes (ADR 27). Once an hour one
         more, so that nobody takes a long run for a dead one.
 
-        :param now: what time it is by `time.monotonic()`
+        :param now: what time it is by `clock.now()`
         """
-        self._renew(monotonic() if now is None else now)
+        self._renew(clock.now() if now is None else now)
         found = self._found()
         in_use = self._in_use(found.own)
         self._recent_apps[:] = purging.used_last(self._recent_apps, found, in_use)
@@ -233,7 +232,7 @@ class TestDatabase:
     def _renew(self, now: float) -> None:
         if self._signed_at and now - self._signed_at[-1] >= RENEW_SECONDS:
             # never back: a test may have stopped the clock of this process
-            self.owner_collection.update_one(OWNER, {"$max": {"at": time()}})
+            self.owner_collection.update_one(OWNER, {"$max": {"at": clock.wall()}})
             self._signed_at.append(now)
 
     def copy_to(self, name: str, test: str) -> "TestDatabase":

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
+from pytest_pynenc_mongo import clock
+from pytest_pynenc_mongo.children import Ended
 from pytest_pynenc_mongo.errors import EngineError, RunnerError
 
 if TYPE_CHECKING:
@@ -43,8 +45,21 @@ class Executor(Protocol):
         """What it last wrote, for the failure of a task; empty where pytest's own report has it."""
         ...
 
-    def has_lost(self, context: "RunnerContext") -> bool:
+    def has_died(self, context: "RunnerContext") -> bool:
         """Whether a runner that was its own, or a child of that, has died as far as it knows."""
+        ...
+
+    @property
+    def pids(self) -> set[int]:
+        """Its processes that are children of this one and bear no name of ours."""
+        ...
+
+    def end_of(self, runner_id: str, pid: int) -> Ended | None:
+        """How its process ended that has this id, or was this runner; None where none of its own has."""
+        ...
+
+    def has_lost_task(self, runner_id: str, invocation_id: str) -> bool:
+        """Whether it is this runner, and its thread that ran an invocation is over."""
         ...
 
 
@@ -54,6 +69,7 @@ class Executors:
     def __init__(self, url: str) -> None:
         self._url = url
         self._executors: list[Executor] = []
+        self._ended_at: float | None = None
         self.ending = ExitStack()  # stops them, before the app is put back
 
     @property
@@ -62,6 +78,7 @@ class Executors:
 
     def add(self, executor: Executor) -> None:
         self._executors.append(executor)
+        self._ended_at = None
 
     def check(self) -> None:
         """Refuse to wait where nobody is left to wait for.
@@ -69,10 +86,46 @@ class Executors:
         :raises EngineError: if the app's MongoDB has ended; says how
         :raises RunnerError: if there were some and all have ended; says how the last one did
         """
+        self.check_server()
+        if how := self.how_all_ended():
+            raise RunnerError(how)
+
+    def check_server(self) -> None:
+        """Refuse to wait for a server that has gone.
+
+        :raises EngineError: if the app's MongoDB has ended; says how
+        """
         if how := self.how_the_server_ended():
             raise EngineError(how)
-        if self._executors and not any(executor.is_alive for executor in self._executors):
-            raise RunnerError(self._executors[-1].how_it_ended())
+
+    @property
+    def are_alive(self) -> bool:
+        """Whether one of them lives."""
+        return any(executor.is_alive for executor in self._executors)
+
+    @property
+    def ended_at(self) -> float:
+        """When it was first seen that none of them lives (`clock.wall()`), 0.0 if there was none."""
+        if self._executors and self._ended_at is None:
+            self._ended_at = clock.wall()
+        return self._ended_at or 0.0
+
+    def how_all_ended(self) -> str:
+        """Return how the last one ended; empty if there was none, or one lives."""
+        return "" if self.are_alive or not self._executors else self._executors[-1].how_it_ended()
+
+    @property
+    def pids(self) -> set[int]:
+        """The child processes of this process that run their tasks, and bear no name of ours."""
+        return {pid for executor in self._executors for pid in executor.pids}
+
+    def end_of(self, runner_id: str, pid: int) -> Ended | None:
+        """Return how a process of theirs ended, known by its id or as a runner; None if unknown."""
+        return next(filter(None, (each.end_of(runner_id, pid) for each in self._executors)), None)
+
+    def have_lost(self, runner_id: str, invocation_id: str) -> bool:
+        """Return whether a thread of this process that ran an invocation is over."""
+        return any(each.has_lost_task(runner_id, invocation_id) for each in self._executors)
 
     def stop(self, hurry: Hurry | None) -> None:
         if self.how_the_server_ended():
@@ -102,27 +155,8 @@ def of(app: "Pynenc") -> Executors:
 
 
 def watch(app: "Pynenc", executor: Executor) -> None:
-    """Have whoever waits for a result of `app` in this process look whether somebody is left to compute it.
-
-    pynenc's `invocation.result` waits for ever by itself.
-    """
-    executors = of(app)
-    executors.add(executor)
-    runner = app.runner
-    wait = type(runner).waiting_for_results
-
-    def waiting_for_results(*arguments: Any, **options: Any) -> None:
-        executors.check()
-        wait(runner, *arguments, **options)
-
-    runner.waiting_for_results = waiting_for_results  # type: ignore[method-assign]
-    async_wait = type(runner).async_waiting_for_results
-
-    async def async_waiting_for_results(*arguments: Any, **options: Any) -> None:
-        executors.check()
-        await async_wait(runner, *arguments, **options)
-
-    runner.async_waiting_for_results = async_waiting_for_results  # type: ignore[method-assign]
+    """Have whoever waits for a result of `app` in this process know who is there to compute it."""
+    of(app).add(executor)
 
 
 def lineage(context: "RunnerContext") -> Iterator["RunnerContext"]:

@@ -131,21 +131,25 @@ def pynenc_use_app(
     `with pynenc_use_app(app, max_retries=3): ...`; keyword arguments are more `config_values`.
     Afterwards the app is exactly as it was; then `pynenc_mongo_db` empties the database.
     """
-    from pytest_pynenc_mongo import crons, executors, wiring
+    from pytest_pynenc_mongo import awaiting, crons, executors, wiring
+
+    patience = marker.of(request.node).timeout or request.config.stash[options.KEY].result_timeout_seconds
+    guard = awaiting.Guard(patience)
 
     @contextmanager
     def use_app(app: "Pynenc", **more: Any) -> Generator["Pynenc"]:
         config = {**pynenc_app_config, **marker.of(request.node).config, **more}
         with wiring.rewired(app, wiring.settings(pynenc_mongo_database, crons.settings(config))):
             try:
-                yield app
+                with guard.running(app):
+                    yield app
             except BaseException:
                 executors.stop(app, interruption.hurry(request.node))
                 raise
             else:
                 executors.stop(app, interruption.hurry_if_over(request.node))
 
-    with _plainly():
+    with _plainly(), awaiting.guarded(guard):
         marker.check_one(request.node)
         yield use_app
 

@@ -1,4 +1,4 @@
-"""The marker `pynenc_mongo(app=, runner=, config=, keep=)`: what one test wants otherwise."""
+"""The marker `pynenc_mongo(app=, runner=, config=, keep=, timeout=)`: what one test wants otherwise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +11,9 @@ from pytest_pynenc_mongo.options import KEEP
 
 NAME = "pynenc_mongo"
 SIGNATURE = (
-    'pynenc_mongo(app="package.module:attribute", runner="ThreadRunner", config={...}, keep="failed"): '
-    "the app under test, its runner, more of pynenc's config_values, and whether to keep its database"
+    'pynenc_mongo(app="package.module:attribute", runner="ThreadRunner", config={...}, keep="failed", '
+    "timeout=60): the app under test, its runner, more of pynenc's config_values, whether to keep its "
+    "database, and seconds to wait for a result"
 )
 
 
@@ -23,18 +24,21 @@ class Wishes:
     app: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     keep: str = ""
+    timeout: float | None = None  # seconds for a result
 
 
 def of(item: pytest.Item) -> Wishes:
     config: dict[str, Any] = {}
     app = keep = ""
+    timeout = None
     for mark in reversed(list(item.iter_markers(NAME))):
         config |= mark.kwargs.get("config", {})
         if runner := mark.kwargs.get("runner"):
             config["runner_cls"] = runner
         app = mark.kwargs.get("app", app)
         keep = mark.kwargs.get("keep", keep)
-    return Wishes(app, config, keep)
+        timeout = mark.kwargs.get("timeout", timeout)
+    return Wishes(app, config, keep, timeout)
 
 
 def check(items: list[pytest.Item]) -> None:
@@ -61,7 +65,7 @@ def check_one(item: pytest.Item) -> None:
 
 
 def _what_is_wrong(mark: pytest.Mark) -> str:
-    types = {"app": str, "runner": str, "config": Mapping, "keep": str}
+    types = {"app": str, "runner": str, "config": Mapping, "keep": str, "timeout": float | int}
     if mark.args:
         return f"@pytest.mark.{NAME} takes keyword arguments only, not {mark.args!r}"
     if unknown := sorted(mark.kwargs.keys() - types.keys()):
@@ -70,4 +74,6 @@ def _what_is_wrong(mark: pytest.Mark) -> str:
         return f"@pytest.mark.{NAME}: {mistyped[0]} is {mark.kwargs[mistyped[0]]!r}"
     if mark.kwargs.get("keep", KEEP[0]) not in KEEP:
         return f"@pytest.mark.{NAME}: keep is {mark.kwargs['keep']!r}, not one of {', '.join(KEEP)}"
+    if not mark.kwargs.get("timeout", 1) > 0:
+        return f"@pytest.mark.{NAME}: timeout is {mark.kwargs['timeout']!r}, not greater than 0"
     return ""

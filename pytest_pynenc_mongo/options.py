@@ -29,6 +29,7 @@ class Options:
     timeout_seconds: float = 5.0
     sweep: bool = False
     runner_timeout_seconds: float = 30.0
+    result_timeout_seconds: float = 60.0
 
 
 KEY: pytest.StashKey[Options] = pytest.StashKey()
@@ -207,6 +208,14 @@ _SETTINGS = (
         "SECONDS",
         _parse_seconds,
         "Seconds for a runner or worker to start or stop, and for pynenc_wait. Default: 30.",
+        on_command_line=False,
+    ),
+    _Setting(
+        "result-timeout",
+        "result_timeout_seconds",
+        "SECONDS",
+        _parse_seconds,
+        "Seconds that a test waits for a result (invocation.result and its like). Default: 60.",
         on_command_line=False,
     ),
 )

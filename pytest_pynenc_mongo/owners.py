@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from time import time
 from typing import Any, NamedTuple
+
+from pytest_pynenc_mongo import clock
 
 OWNER_COLLECTION = "pynenc_test_owner"
 OWNER = {"_id": "owner"}
@@ -72,7 +73,7 @@ def this_process() -> dict[str, Any]:
         **here()._asdict(),
         "pid": os.getpid(),
         "started": start_of(os.getpid()),
-        "at": time(),
+        "at": clock.wall(),
     }
 
 

@@ -11,15 +11,17 @@ import selectors
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
+from pytest_pynenc_mongo import clock
 from pytest_pynenc_mongo.errors import NotReadyError
 
 _TAIL_LINES = 30
 _STOP_SECONDS = 10.0
+_LOOK_EVERY_SECONDS = 0.002
 
 
 class Process(Protocol):
@@ -79,10 +81,10 @@ class Child:
         """
         stdout = self._process.stdout
         assert stdout is not None
-        deadline = time.monotonic() + seconds
+        deadline = clock.now() + seconds
         line = b""
         while not line.endswith(b"\n"):
-            if not is_readable(stdout.fileno(), deadline - time.monotonic()):
+            if not is_readable(stdout.fileno(), deadline - clock.now()):
                 raise NotReadyError(f"process {self.pid} was not ready in {seconds:g} s; {self.log_tail}")
             if not (more := os.read(stdout.fileno(), 4096)):
                 code = self._process.wait()
@@ -103,11 +105,16 @@ class Child:
 
     def wait_or_kill(self, seconds: float) -> bool:
         """Wait until it has ended; return whether it did by itself. What is left of its group is killed."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-        stopped = not self.is_alive
+        stopped = self._ends_within(seconds)
         self.kill()
         return stopped
+
+    def _ends_within(self, seconds: float) -> bool:
+        # not Popen.wait(seconds), whose clock a test may have stopped
+        deadline, pause = clock.now() + seconds, threading.Event()
+        while self.is_alive and clock.now() < deadline:
+            pause.wait(_LOOK_EVERY_SECONDS)
+        return not self.is_alive
 
     def kill(self) -> None:
         """End it and every process of its group at once (SIGKILL), and wait until it is gone."""

@@ -66,7 +66,7 @@ class _Deaths:
         context = self._app.state_backend.get_runner_context(runner_id)
         if context is None:  # it died before it could say who it is
             return True
-        if any(executor.has_lost(context) for executor in self._executors):
+        if any(executor.has_died(context) for executor in self._executors):
             return True
         here = socket.gethostname()
         return any(each.hostname == here and _is_gone(each.pid) for each in executors.lineage(context))

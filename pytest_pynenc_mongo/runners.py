@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_pynenc_mongo import leftovers
+from pytest_pynenc_mongo.children import Children, Ended
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.executors import Hurry, watch
 
@@ -73,6 +74,7 @@ class _RunnerThread:
         self._failure: BaseException | None = None
         self._hurry: Hurry | None = None
         self._settled = threading.Event()  # started, or failed to
+        self._children = Children(runner)
 
     @property
     def is_alive(self) -> bool:
@@ -117,12 +119,27 @@ class _RunnerThread:
         """Nothing: what it logs is in pytest's own report."""
         return ""
 
-    def has_lost(self, context: "RunnerContext") -> bool:
+    def has_died(self, context: "RunnerContext") -> bool:
         if context.root_runner_id != self.runner.runner_id:
             return False
         # ProcessRunner's children have its own process id, and it lists those that live
         living = [self.runner.runner_id, *getattr(self.runner, "child_runner_ids", ())]
         return not self.is_alive or context.runner_id not in living
+
+    @property
+    def pids(self) -> set[int]:
+        manager = getattr(getattr(self.runner, "manager", None), "_process", None)
+        return self._children.pids | {manager.pid if manager else 0}
+
+    def end_of(self, runner_id: str, pid: int) -> Ended | None:  # noqa: ARG002 - its children are runners
+        return self._children.ended.get(runner_id)
+
+    def has_lost_task(self, runner_id: str, invocation_id: str) -> bool:
+        threads = getattr(self.runner, "threads", None)  # ThreadRunner's
+        if threads is None or runner_id != self.runner.runner_id:
+            return False
+        info = threads.get(invocation_id)
+        return info is None or not info.thread.is_alive()
 
     def _end_by_force(self) -> str | None:
         """End what has not ended by itself; return None if nothing was left, or in words what stays."""

@@ -39,6 +39,7 @@ class Life:
     runner_cls: str
     environment: Mapping[str, str]
     directory: str
+    notes: str  # the file where it says how its own children ended
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Specification:
         path.write_bytes(pickle.dumps(self))
 
 
-def of(app: "Pynenc", home: Path) -> Specification:
+def of(app: "Pynenc", home: Path, notes: Path) -> Specification:
     """Return what a worker for `app` is told, started now; pytest was started in `home`."""
     from pynenc.app_info import AppInfo
 
@@ -71,6 +72,7 @@ def of(app: "Pynenc", home: Path) -> Specification:
         runner_cls=runner_class_name(app),
         environment=dict(os.environ),
         directory=str(Path.cwd()),
+        notes=str(notes),
     )
     return Specification(code, module_files.known(), pickle.dumps(life))
 

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from time import time
 from typing import TYPE_CHECKING, Any
 
-from pytest_pynenc_mongo import owners
+from pytest_pynenc_mongo import clock, owners
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from pytest_pynenc_mongo.errors import UNAUTHORIZED, missing_right
 from pytest_pynenc_mongo.owners import OWNER, OWNER_COLLECTION
@@ -87,7 +86,7 @@ def _sweep(database: TestDatabase, swept: Sweep, *, kept_too: bool) -> None:
     owner = owners.owner_in(record)
     if owner is None:
         swept.left[database.label] = _UNREADABLE
-    elif not owner.is_alive(time(), owners.here()) and (kept_too or not owner.kept):
+    elif not owner.is_alive(clock.wall(), owners.here()) and (kept_too or not owner.kept):
         if refused := database.drop_if_allowed():
             swept.left[database.label] = f"its run has ended, but {refused}"
         else:

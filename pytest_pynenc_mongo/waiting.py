@@ -1,17 +1,18 @@
 """Waiting for what tasks do: with a deadline, and never for those who are dead."""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pytest_pynenc_mongo import executors
+from pytest_pynenc_mongo import awaiting, clock, executors
 from pytest_pynenc_mongo.errors import RunnerError
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
     from pynenc.invocation.base_invocation import BaseInvocation
     from pynenc.invocation.status import InvocationStatus
+
+__tracebackhide__ = True
 
 _LOOK_EVERY_SECONDS = 0.01
 
@@ -26,17 +27,17 @@ class Wait:
     def __call__(self, invocation: "BaseInvocation[Any, Any]", timeout: float | None = None) -> Any:
         """Return the result of an invocation, or raise what its task raised.
 
-        :raises RunnerError: if it is not final in time, or nobody is left to run it
+        :raises RunnerError: if it is not final in time, or can never be; says why
         """
 
         def is_final() -> bool:
             return invocation.status.is_final()
 
-        self.until(is_final, timeout, lambda: self._unfinished(invocation))
+        self._until_of(invocation, is_final, timeout)
         try:
             return invocation.result
         except Exception as error:
-            if output := executors.of(self._app).last_output():
+            if output := executors.of(invocation.app).last_output():
                 error.add_note(output)
             raise
 
@@ -48,9 +49,9 @@ class Wait:
     ) -> None:
         """Return as soon as an invocation has had a status, be it over already.
 
-        :raises RunnerError: if it has not in time, or nobody is left to run it
+        :raises RunnerError: if it has not in time, or can never have it; says why
         """
-        self.until(lambda: self._has_had(invocation, status), timeout, lambda: self._unfinished(invocation))
+        self._until_of(invocation, lambda: _has_had(invocation, status), timeout)
 
     def idle(self, timeout: float | None = None) -> None:
         """Return as soon as no message is queued and no invocation is unfinished.
@@ -66,7 +67,13 @@ class Wait:
                 statuses=unfinished
             )
 
-        self.until(lambda: not count(), timeout, lambda: f"{count()} messages and invocations are unfinished")
+        vigil, seconds = awaiting.Vigil(self._app), self._timeout if timeout is None else timeout
+        self._poll(
+            lambda: not count(),
+            seconds,
+            lambda: f"{count()} messages and invocations are unfinished",
+            lambda: vigil.check([], seconds),
+        )
 
     def until(
         self,
@@ -80,21 +87,37 @@ class Wait:
         :raises EngineError: if MongoDB has ended meanwhile
         """
         seconds = self._timeout if timeout is None else timeout
-        deadline = time.monotonic() + seconds
         who = executors.of(self._app)
-        pause = threading.Event()
+        self._poll(happened, seconds, describe, who.check)
+
+    def _until_of(
+        self, invocation: "BaseInvocation[Any, Any]", happened: Callable[[], object], timeout: float | None
+    ) -> None:
+        seconds = self._timeout if timeout is None else timeout
+        guard, vigil, ids = awaiting.current(), awaiting.Vigil(invocation.app), [invocation.invocation_id]
+        self._poll(
+            happened,
+            seconds,
+            lambda: guard.what_is_known(invocation.app, ids),
+            lambda: guard.refuse_in_vain(vigil, ids, seconds),
+        )
+
+    def _poll(
+        self,
+        happened: Callable[[], object],
+        seconds: float,
+        describe: Callable[[], str],
+        check: Callable[[], None],
+    ) -> None:
+        deadline, pause = clock.now() + seconds, threading.Event()
         while not happened():
-            if time.monotonic() > deadline:
-                raise RunnerError(
-                    "\n".join(filter(None, (f"after {seconds:g} s {describe()}", who.last_output())))
-                )
-            who.check()
+            if clock.now() > deadline:
+                output = executors.of(self._app).last_output()
+                raise RunnerError("\n".join(filter(None, (f"after {seconds:g} s {describe()}", output))))
+            check()
             pause.wait(_LOOK_EVERY_SECONDS)
 
-    def _unfinished(self, invocation: "BaseInvocation[Any, Any]") -> str:
-        status = self._app.orchestrator.get_invocation_status(invocation.invocation_id)
-        return f"invocation {invocation.invocation_id} of {invocation.task.task_id} is {status.value}"
 
-    def _has_had(self, invocation: "BaseInvocation[Any, Any]", status: "InvocationStatus") -> bool:
-        history = self._app.state_backend.get_history(invocation.invocation_id)
-        return any(entry.status_record.status == status for entry in history)
+def _has_had(invocation: "BaseInvocation[Any, Any]", status: "InvocationStatus") -> bool:
+    history = invocation.app.state_backend.get_history(invocation.invocation_id)
+    return any(entry.status_record.status == status for entry in history)

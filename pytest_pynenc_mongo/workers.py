@@ -4,11 +4,12 @@ from os import getpid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pynenc_mongo import specifications
+from pytest_pynenc_mongo import children, specifications
+from pytest_pynenc_mongo.children import Ended
 from pytest_pynenc_mongo.errors import NotReadyError, RunnerError
 from pytest_pynenc_mongo.executors import Hurry, lineage, watch
 from pytest_pynenc_mongo.fork_server import MODULE, ForkServers
-from pytest_pynenc_mongo.processes import Child, python_command, start_child
+from pytest_pynenc_mongo.processes import Child, ending, python_command, start_child
 from pytest_pynenc_mongo.specifications import Specification
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 class Worker:
     """A runner in another operating-system process."""
 
-    def __init__(self, child: Child, stop_seconds: float) -> None:
+    def __init__(self, child: Child, stop_seconds: float, notes: Path) -> None:
         self._child = child
+        self._notes = notes  # how its own children ended
         self._stop_seconds = stop_seconds
         self._is_meant_to_end = False
         self._is_hurried = False
@@ -70,10 +72,25 @@ class Worker:
     def how_it_ended(self) -> str:
         return f"worker {self.pid} ended with exit code {self.exit_code}; {self._child.log_tail}"
 
+    @property
+    def pids(self) -> set[int]:
+        """None: its command says whose it is."""
+        return set()
+
+    def end_of(self, runner_id: str, pid: int) -> Ended | None:
+        """Return how one of its processes ended, the worker's own or one that its runner started."""
+        if pid == self.pid and self.exit_code is not None:
+            return Ended(pid, ending(self.exit_code))
+        return children.read_from(self._notes).get(runner_id)
+
+    def has_lost_task(self, runner_id: str, invocation_id: str) -> bool:  # noqa: ARG002
+        """Whether a thread of it is over: not known here."""
+        return False
+
     def last_output(self) -> str:
         return f"worker {self.pid}: {self._child.log_tail}"
 
-    def has_lost(self, context: "RunnerContext") -> bool:
+    def has_died(self, context: "RunnerContext") -> bool:
         return not self.is_alive and any(each.pid == self.pid for each in lineage(context))
 
 
@@ -88,11 +105,12 @@ def start_worker(
     :param forks: what it is forked from where that can be, and not started as a new interpreter
     :raises RunnerError: if it does not get there ; with the tail of its log
     """
+    notes = directory / "children"
     try:
-        child = _start(specifications.of(app, home or Path.cwd()), forks, directory, seconds)
+        child = _start(specifications.of(app, home or Path.cwd(), notes), forks, directory, seconds)
     except NotReadyError as error:
         raise RunnerError(f"the worker for app {app.app_id!r} did not start: {error}") from None
-    worker = Worker(child, seconds)
+    worker = Worker(child, seconds, notes)
     watch(app, worker)
     return worker
 

@@ -36,6 +36,13 @@ class MongoBlockingControl(BaseBlockingControl):
         """Forget, in one command, who waits for an invocation."""
         self._forget([waited_invocation_id])
 
+    def waited_for_by(self, waiters: Sequence[str]) -> dict[InvocationId, list[InvocationId]]:
+        """Return what each of some invocations has waited for, finished or not, in one command."""
+        found: dict[InvocationId, list[InvocationId]] = {}
+        for edge in find_all(self._collections.existing(EDGES), {"waiter": {"$in": list(waiters)}}):
+            found.setdefault(InvocationId(edge["waiter"]), []).append(InvocationId(edge["waited"]))
+        return found
+
     def get_blocking_invocations(self, max_num_invocations: int) -> Iterator[InvocationId]:
         """Return invocations that others wait for, ready to run and not waiting themselves, oldest first.
 

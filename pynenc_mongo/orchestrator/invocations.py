@@ -8,9 +8,17 @@ from uuid import uuid4
 from pynenc.identifiers.call_id import CallId
 from pynenc.identifiers.invocation_id import InvocationId
 from pynenc.identifiers.task_id import TaskId
-from pynenc.invocation.status import InvocationStatus
+from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 
-from pynenc_mongo.orchestrator.documents import INVOCATIONS, NEWEST_FIRST, InvocationDoc, digests, one_of
+from pynenc_mongo.orchestrator.documents import (
+    INVOCATIONS,
+    NEWEST_FIRST,
+    RECORD_FIELDS,
+    InvocationDoc,
+    decode_record,
+    digests,
+    one_of,
+)
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.verbs import (
@@ -78,6 +86,14 @@ class Invocations:
         """Return the status of each registered one among `ids`."""
         found = find_by_key(self._collections.existing(INVOCATIONS), ids, ["status"])
         return {key: InvocationStatus(document["status"]) for key, document in found.items()}
+
+    def records_of(self, ids: Sequence[str]) -> dict[InvocationId, tuple[TaskId, InvocationStatusRecord]]:
+        """Return the task and the status record of each registered one among `ids`, in one command."""
+        found = find_by_key(self._collections.existing(INVOCATIONS), ids, ["task", *RECORD_FIELDS])
+        return {
+            InvocationId(key): (TaskId.from_key(document["task"]), decode_record(document))
+            for key, document in found.items()
+        }
 
     def since_before(self, status: InvocationStatus, instant: datetime) -> Iterator[InvocationId]:
         """Return the invocations that have had `status` since `instant` or longer."""

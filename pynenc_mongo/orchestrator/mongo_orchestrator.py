@@ -372,6 +372,16 @@ class MongoOrchestrator(BaseOrchestrator):
         """
         return self._transitions.record_of(invocation_id)
 
+    def get_tasks_and_records(
+        self, invocation_ids: "Sequence[InvocationId]"
+    ) -> "dict[InvocationId, tuple[TaskId, InvocationStatusRecord]]":
+        """Return the task and the status record of each registered one among some, in one command."""
+        return self._invocations.records_of(invocation_ids)
+
+    def get_waited_for(self, waiters: "Sequence[InvocationId]") -> "dict[InvocationId, list[InvocationId]]":
+        """Return what each of some invocations has waited for, finished or not, in one command."""
+        return self._blocking.waited_for_by(waiters)
+
     def filter_by_status(
         self, invocation_ids: list["InvocationId"], status_filter: frozenset[InvocationStatus]
     ) -> list["InvocationId"]:

@@ -1,0 +1,293 @@
+"""A wait for a result ends by itself where none can come, with one sentence: both engines, xdist too."""
+
+import pytest
+
+from tests.plugin.helpers import make_ini, make_shop, run
+
+SHOP = """
+    import os
+    import signal
+    import sys
+    import threading
+    from pynenc import PynencBuilder
+
+    app = PynencBuilder().app_id("shop").memory().build()
+
+    @app.task
+    def brew() -> str:
+        return "tea"
+
+    @app.task
+    def die(how: str) -> None:
+        if how == "exit":
+            os._exit(3)
+        elif how == "SystemExit":
+            sys.exit(0)
+        os.kill(os.getpid(), getattr(signal, how))
+
+    @app.task
+    def wait_for_one_who_dies() -> None:
+        die("SIGKILL").result
+
+    @app.task(queue="slow")
+    def steep() -> str:
+        return "strong"
+
+    @app.task
+    def hang(started: str) -> None:
+        open(started, "x").close()
+        threading.Event().wait()
+
+    @app.task
+    def boil(key: str) -> None:
+        app.state_backend.get_invocation(key).result
+
+    @app.task
+    def pour() -> None:
+        boil(pour.invocation.invocation_id).result
+"""
+
+# what every test module below begins with
+HELP = """
+    import asyncio
+    import multiprocessing
+    import os
+    import re
+    import subprocess
+    import sys
+    import threading
+    from contextlib import contextmanager
+    from time import monotonic
+    import pytest
+    from pytest_pynenc_mongo import RunnerError
+
+    @contextmanager
+    def refused(sentence):
+        begin = monotonic()
+        with pytest.raises(RunnerError) as caught:
+            yield
+        took, said = monotonic() - begin, str(caught.value).partition("\\n")[0]
+        assert re.fullmatch(sentence, said), said
+        assert took < 2.0, took
+"""
+
+with_xdist = pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["serial", "xdist"])
+
+
+def make_module(pytester: pytest.Pytester, source: str) -> None:
+    from textwrap import dedent
+
+    pytester.makepyfile(dedent(HELP) + dedent(source))
+
+
+NOBODY = """
+    from shop.app import app, brew
+
+    NOBODY = "nobody runs app 'shop': request pynenc_runner or pynenc_worker"
+
+    def test_result(pynenc_app):
+        with refused(NOBODY):
+            brew().result
+
+    def test_results(pynenc_app):
+        with refused(NOBODY):
+            list(brew.parallelize([() for _ in range(3)]).results)
+
+    def test_async_result(pynenc_app):
+        with refused(NOBODY):
+            asyncio.run(brew().async_result())
+
+    def test_async_results(pynenc_app):
+        async def all_of_them():
+            return [each async for each in brew.parallelize([() for _ in range(3)]).async_results()]
+
+        with refused(NOBODY):
+            asyncio.run(all_of_them())
+
+    def test_wait(pynenc_app, pynenc_wait):
+        with refused(NOBODY):
+            pynenc_wait(brew())
+
+    def test_wait_for_a_status(pynenc_app, pynenc_wait):
+        from pynenc.invocation import InvocationStatus
+
+        with refused(NOBODY):
+            pynenc_wait.status(brew(), InvocationStatus.RUNNING)
+
+    def test_wait_until_idle(pynenc_app, pynenc_wait):
+        brew()
+        with refused(NOBODY):
+            pynenc_wait.idle()
+
+    def test_another_app_is_run(pynenc_app_factory, pynenc_worker_factory, pynenc_use_app):
+        pynenc_worker_factory(pynenc_app_factory(app_id="tea"))
+        with pynenc_use_app(app), refused(NOBODY):
+            brew().result
+
+    def test_a_worker_was_killed(pynenc_app, pynenc_worker):
+        pynenc_worker.kill()
+        with refused(f"worker {pynenc_worker.pid} ended with exit code -9; .*"):
+            brew().result
+
+    def test_a_thread_that_does_something_else(pynenc_app):
+        end = threading.Event()
+        threading.Thread(target=end.wait).start()
+        try:
+            with refused(NOBODY):
+                brew().result
+        finally:
+            end.set()
+"""
+
+
+@with_xdist
+def test_nobody_runs_the_app(
+    pytester: pytest.Pytester, on_engine: tuple[str, ...], arguments: tuple[str, ...]
+) -> None:
+    make_shop(pytester, source=SHOP)
+    make_module(pytester, NOBODY)
+    run(pytester, *on_engine, *arguments).assert_outcomes(passed=10)
+
+
+SOMEBODY = """
+    from shop.app import app, brew
+
+    def test_a_runner_in_a_thread(pynenc_app):
+        pynenc_app.conf.runner_cls = "ThreadRunner"
+        pynenc_app._runner_instance = None
+        invocation = brew()
+        runner = pynenc_app.runner
+        thread = threading.Thread(target=runner.run)
+        late = threading.Timer(0.5, thread.start)
+        late.start()
+        assert invocation.result == "tea"
+        runner.stop_runner_loop()
+        thread.join()
+
+    def test_a_runner_in_a_child_process(pynenc_app):
+        os.environ["PYNENC__RUNNER_CLS"] = "ThreadRunner"
+        command = [sys.executable, "-m", "pynenc", "--app", "shop.app", "runner", "start"]
+        with subprocess.Popen(command, cwd="src", stderr=subprocess.DEVNULL) as process:
+            try:
+                assert brew().result == "tea"
+            finally:
+                process.terminate()
+
+    def test_a_runner_of_a_child_s_child(pynenc_app):
+        os.environ["PYNENC__RUNNER_CLS"] = "ThreadRunner"
+        command = f"{sys.executable} -m pynenc --app shop.app runner start; true"
+        quiet = {"stderr": subprocess.DEVNULL, "start_new_session": True}
+        with subprocess.Popen(["sh", "-c", command], cwd="src", **quiet) as process:
+            try:
+                assert brew().result == "tea"
+            finally:
+                os.killpg(process.pid, 15)
+
+    def test_nobody_is_needed(pynenc_app, monkeypatch):
+        monkeypatch.setenv("PYNENC__DEV_MODE_FORCE_SYNC_TASKS", "true")
+        pynenc_app._conf = None
+        assert brew().result == "tea"
+
+    def test_an_app_on_its_own_store(pynenc_use_app):
+        app.conf.runner_cls = "ThreadRunner"
+        runner = app.runner
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        assert brew().result == "tea"
+        runner.stop_runner_loop()
+        thread.join()
+"""
+
+
+@pytest.mark.slow
+def test_somebody_else_may_run_the_app(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
+    make_shop(pytester, source=SHOP)
+    make_module(pytester, SOMEBODY)
+    run(pytester, *on_engine, "-W", "ignore:Running in", "-W", "ignore:atomic").assert_outcomes(passed=5)
+
+
+@with_xdist
+def test_an_app_that_this_test_does_not_run_is_named(
+    pytester: pytest.Pytester, arguments: tuple[str, ...]
+) -> None:
+    make_shop(pytester, source=SHOP)
+    make_ini(pytester, "pythonpath = src")
+    make_module(
+        pytester,
+        """
+        import importlib
+
+        def test_a_new_app_is_run(pynenc_app, pynenc_runner, pynenc_wait):
+            brew = importlib.import_module("shop.app").brew
+            sentence = (
+                f"brew belongs to app 'shop', this test runs a new app '{pynenc_app.app_id}': "
+                "set the ini pynenc_app = shop.app:app"
+            )
+            pynenc_runner.running = False
+            pynenc_wait.until(lambda: pynenc_runner.wait_until_stopped(0))
+            with refused(sentence):
+                brew().result
+            with refused(sentence):
+                pynenc_wait(brew())
+
+        @pytest.mark.pynenc_mongo(app="other:app")
+        def test_another_app_is_run(pynenc_app, pynenc_worker):
+            brew = importlib.import_module("shop.app").brew
+            with refused(
+                "brew belongs to app 'shop', this test runs app 'other': "
+                r"put it on the test database, too: pynenc_use_app\\(app\\)"
+            ):
+                brew().result
+
+        def test_no_app_is_run(pynenc_use_app):
+            brew = importlib.import_module("shop.app").brew
+            with refused("brew belongs to app 'shop', which this test does not run: request pynenc_app"):
+                brew().result
+        """,
+    )
+    (pytester.path / "src" / "other.py").write_text(
+        "from pynenc import Pynenc\napp = Pynenc(config_values={'app_id': 'other'})\n"
+    )
+    run(pytester, *arguments).assert_outcomes(passed=3)
+
+
+DEAD = """
+    from shop.app import brew, die, wait_for_one_who_dies
+
+    PROCESS_RUNNERS = ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
+
+    @pytest.fixture(params=PROCESS_RUNNERS)
+    def pynenc_app_config(request):
+        return {"runner_cls": request.param, "num_processes": 2, "max_processes": 2}
+
+    def dies(pynenc_wait):
+        with refused(r"process \\d+ that ran die ended with SIGSEGV"):
+            die("SIGSEGV").result
+        with refused(r"process \\d+ that ran die ended with exit code 3"):
+            pynenc_wait(die("exit"))
+
+    def test_in_a_process_of_a_runner(pynenc_app, pynenc_runner, pynenc_wait):
+        dies(pynenc_wait)
+
+    def test_in_a_process_of_a_worker(pynenc_app, pynenc_worker, pynenc_wait):
+        dies(pynenc_wait)
+
+    def test_one_of_a_group(pynenc_app, pynenc_worker):
+        group = die.parallelize([("SIGKILL",)])
+        with refused(r"process \\d+ that ran die ended with SIGKILL"):
+            list(group.results)
+
+    def test_of_another_task_that_waits_for_it(pynenc_app, pynenc_runner):
+        with refused(r"process \\d+ that ran die ended with SIGKILL"):
+            wait_for_one_who_dies().result
+"""
+
+
+@pytest.mark.slow
+@with_xdist
+def test_the_process_that_ran_it_is_dead(
+    pytester: pytest.Pytester, on_engine: tuple[str, ...], arguments: tuple[str, ...]
+) -> None:
+    make_shop(pytester, source=SHOP)
+    make_module(pytester, DEAD)
+    run(pytester, *on_engine, *arguments).assert_outcomes(passed=12)
