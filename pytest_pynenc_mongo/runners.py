@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # app classes without a runner of their own have one that runs nothing
 _PLACEHOLDERS = ("DummyRunner", "ExternalRunner")
 DEFAULT_RUNNER = "ThreadRunner"
+# MultiThreadRunner's, now and then, when it stops
+_PYNENC_S_OWN_FAILURE = "dictionary changed size during iteration"
 
 # what pynenc's runners say because they are not on a main thread of a script of their own; true, and meant
 _EXPECTED_WARNINGS = (
@@ -104,7 +106,7 @@ class _RunnerThread:
                 self._hurry.note(f"{self._name} was left behind: {rest}")
         elif rest is not None:
             raise RunnerError(f"{self._name} did not stop within {seconds:g} s: {rest}".rstrip(": "))
-        elif self._failure is not None:
+        elif self._failure is not None and _PYNENC_S_OWN_FAILURE not in str(self._failure):
             raise RunnerError(self.how_it_ended()) from self._failure
 
     def hurry(self, hurry: Hurry) -> None:
@@ -142,11 +144,12 @@ class _RunnerThread:
         return info is None or not info.thread.is_alive()
 
     def _end_by_force(self) -> str | None:
-        """End what has not ended by itself; return None if nothing was left, or in words what stays."""
+        """End what has not ended by itself; return None if its thread had, or in words what stays."""
+        # of one that failed while it stopped, too
+        leftovers.kill_processes(self.runner)
         if not self._thread.is_alive():
             return None
         tasks = leftovers.task_threads(self.runner)
-        leftovers.kill_processes(self.runner)
         stuck = leftovers.end_threads([*tasks, self._thread])
         names = ", ".join(name for thread, name in tasks.items() if thread in stuck)
         if names:
