@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _GUARD = "pytest_socket"  # where the guards are defined that it puts in the place of the socket's own
 
 
-class BlockedError(pytest.fail.Exception):  # shown as it is, without our traceback
+class BlockedError(pytest.fail.Exception):  # type: ignore[misc, name-defined]
     """A test may not open the socket that leads to its MongoDB."""
 
 
