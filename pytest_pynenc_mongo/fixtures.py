@@ -18,6 +18,7 @@ from pytest_pynenc_mongo import (
     report,
     requesting,
     retention,
+    sockets,
     sweeping,
 )
 from pytest_pynenc_mongo.errors import PynencMongoTestError
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def pynenc_mongo_engine(request: pytest.FixtureRequest) -> Generator["Engine"]:
     """The MongoDB of this run: `.name`, `.url`, `.masked_url`, `.url_source`, `.version`, `.pid`."""
+    sockets.refuse_if_blocked(request.config.stash[options.KEY].url)
     with _plainly(), ExitStack() as stack:
         with _plainly(partial(no_server.failure, request, "pynenc_mongo_engine")):
             engine = stack.enter_context(engines.running(request.config.stash[options.KEY]))
@@ -60,6 +62,7 @@ def pynenc_mongo_database(request: pytest.FixtureRequest, pynenc_mongo_url: str)
 
     `.name`, `.url`; `.collection_prefix` where other runs use the database, too.
     """
+    sockets.refuse_if_blocked(pynenc_mongo_url)
     chosen = request.config.stash[options.KEY]
     server = _server_at(request, pynenc_mongo_url)
     note = partial(report.note, request.config)
@@ -78,6 +81,7 @@ def pynenc_mongo_client(
     request: pytest.FixtureRequest, pynenc_mongo_url: str
 ) -> Generator["MongoClient[dict[str, Any]]"]:
     """A client of the server, pymongo's."""
+    sockets.refuse_if_blocked(pynenc_mongo_url)
     server = _server_at(request, pynenc_mongo_url)
     with _plainly():
         with _plainly(partial(no_server.failure, request, "pynenc_mongo_url")):
@@ -93,6 +97,8 @@ def pynenc_mongo_db(
 ) -> Generator["Database[dict[str, Any]]"]:
     """The test database as pymongo has it, for assertions and for seeding; emptied after the test."""
     from pytest_pynenc_mongo import executors
+
+    sockets.refuse_if_blocked(pynenc_mongo_database.url)
 
     def clean() -> None:
         retention.keep_if_wished(request.node, pynenc_mongo_database)

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pynenc_mongo import apps, engines, interruption, marker, no_server, options, report
+from pytest_pynenc_mongo import (
+    apps,
+    engines,
+    interruption,
+    marker,
+    no_server,
+    options,
+    renewing,
+    report,
+)
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -52,6 +61,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     with interruption.noticed(item):
         yield from no_server.in_plain_words(item, "teardown")
+    renewing.end_spoilt(item.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: Any, request: pytest.FixtureRequest) -> Generator[None, object, object]:
+    renewing.remember(fixturedef, request)
+    return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,9 @@
 Which MongoDB and which database the tests use, and notes: which databases were kept or dropped.
 """
 
+import textwrap
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 _NOTES: pytest.StashKey[list[str]] = pytest.StashKey()
 _WORKERS: pytest.StashKey[list[Any]] = pytest.StashKey()
+_COLUMNS = 80  # of a terminal, where nobody has made it wider
 _WORKER_OUTPUT = "pynenc_mongo_notes"
 
 
@@ -31,7 +35,12 @@ def note_sweep(config: pytest.Config, swept: Sweep) -> None:
 
 
 def header(config: pytest.Config, items: list[pytest.Item]) -> str | None:
-    """Return the line that says which MongoDB the tests use, if any of them does."""
+    """Return what says which MongoDB the tests use, if any of them does.
+
+    Nothing where ids of tests alone are asked for: `--collect-only -q`.
+    """
+    if config.option.collectonly and config.option.verbose < 0:
+        return None
     if not any(requesting.wants(item, "pynenc_mongo_url") for item in items):
         return None
     chosen = config.stash[options.KEY]
@@ -42,7 +51,20 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> str | None:
     if worker := getattr(config, "workerinput", None):
         name = f"{name.removesuffix(str(worker['workerid']))}*"
     database = f"{chosen.db}, collections {name}.*" if chosen.db else name
-    return f"pynenc-mongo: {where}; database {database}; keep={chosen.keep}"
+    return _wrapped([f"pynenc-mongo: {where}", f"database {database}", f"keep={chosen.keep}"])
+
+
+def _wrapped(parts: Sequence[str]) -> str:
+    """Return parts on lines that a terminal takes, broken between parts, and within one that is too long."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        lines[-1] += ";"
+        if len(lines[-1]) + len(part) < _COLUMNS:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(f"  {part}")
+    wrap = partial(textwrap.wrap, width=_COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(piece for line in lines for piece in wrap(line, drop_whitespace=True))
 
 
 def hand_over(session: pytest.Session) -> None:

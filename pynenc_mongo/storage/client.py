@@ -68,8 +68,13 @@ def client_at(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> M
         if how := _ended.get(address.url):
             raise MongoUnreachableError(how)
         if key not in _clients:
-            _clients[key] = _connect(address, limits)
+            _clients[key] = _forgotten_when_closed(key, _connect(address, limits))
         return _clients[key]
+
+
+def is_open(client: MongoClient[Any]) -> bool:
+    """Whether this process still uses a client: nobody has closed it, its user neither."""
+    return any(client is each for each in _clients.values())
 
 
 def close(address: MongoAddress, limits: ClientLimits = DEFAULT_LIMITS) -> None:
@@ -113,6 +118,22 @@ def _close(is_meant: Callable[[_ClientKey], bool]) -> None:
     with pymongo.timeout(_GOODBYE_SECONDS):
         for client in clients:
             client.close()
+
+
+def _forgotten_when_closed(key: _ClientKey, client: MongoClient[Any]) -> MongoClient[Any]:
+    """Have the next use open another client after somebody closes this one, to whom it was handed out."""
+    close = client.close
+
+    def close_and_forget() -> None:
+        global _epoch  # noqa: PLW0603 - one registry a process is the point
+        with _lock:
+            if _clients.get(key) is client:
+                del _clients[key]
+                _epoch += 1
+        close()
+
+    client.close = close_and_forget  # type: ignore[method-assign]
+    return client
 
 
 def _key(address: MongoAddress, limits: ClientLimits) -> _ClientKey:

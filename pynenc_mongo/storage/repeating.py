@@ -24,6 +24,7 @@ from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
     DuplicateKeyError,
+    InvalidOperation,
     NotPrimaryError,
     OperationFailure,
     PyMongoError,
@@ -45,6 +46,9 @@ _RETRYABLE = "RetryableWriteError"
 _PASSING_CODES = frozenset({6, 7, 50, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 # what a member says before it does anything
 _NOT_BEGUN_CODES = frozenset({10107, 13435})
+
+# what the driver says of a client that is closed
+_AFTER_CLOSE = "after close"
 
 _patience: ContextVar[Callable[[], bool]] = ContextVar("_patience", default=lambda: False)
 _LEAST_SECONDS = 0.001
@@ -174,6 +178,9 @@ def _was_not_begun(error: PyMongoError) -> bool:
 def _tell(place: Place, error: PyMongoError, *, is_open: bool) -> NoReturn:
     """Raise what pynenc's loops forgive, and callers understand."""
     name = place.name if isinstance(place, Database) else place.full_name
+    if isinstance(error, InvalidOperation) and _AFTER_CLOSE in str(error):
+        # by whoever it was handed out to, in another thread; the next operation opens another
+        raise MongoOutageError(f"the client was closed before this was done in {name}") from error
     if isinstance(error, DuplicateKeyError) or not isinstance(error, ConnectionFailure | OperationFailure):
         raise error
     if isinstance(error, OperationFailure) and not is_open and _is_refusal(error):

@@ -236,12 +236,35 @@ def test_one_line_says_which_mongodb_a_run_uses(
     place = "\\*" if arguments else "main"
     result = run(pytester, f"--pynenc-mongo-url={embedded_url}", *arguments)
     result.assert_outcomes(passed=2)
-    (line,) = [line for line in result.stdout.lines if line.startswith("pynenc-mongo: ")]
+    (place_of_it,) = [at for at, line in enumerate(result.stdout.lines) if line.startswith("pynenc-mongo: ")]
+    lines = result.stdout.lines[place_of_it : place_of_it + 2]
+    assert max(map(len, lines)) <= 80
     expected = (
-        f"pynenc-mongo: {re.escape(embedded_url)}, from --pynenc-mongo-url; "
-        f"database pynenc_test_{run_id}_{place}; keep=never"
+        f"pynenc-mongo: {re.escape(embedded_url)}, from --pynenc-mongo-url;\n"
+        f"  database pynenc_test_{run_id}_{place}; keep=never"
     )
-    assert re.fullmatch(expected, line)
+    assert re.fullmatch(expected, "\n".join(lines))
+
+
+def test_a_header_has_no_line_of_more_than_80_columns(pytester: pytest.Pytester) -> None:
+    hosts = ",".join(f"{'shop-' * 10}{number}.example:27017" for number in range(3))
+    pytester.makepyfile("def test_one(pynenc_mongo_url): pass")
+    arguments = (f"--pynenc-mongo-url=mongodb://{hosts}/", f"--pynenc-mongo-db={'d' * 60}")
+    result = run(pytester, "--collect-only", *arguments)
+    (begin,) = [at for at, line in enumerate(result.stdout.lines) if line.startswith("pynenc-mongo: ")]
+    header = [line for line in result.stdout.lines[begin:] if line.startswith((" ", "pynenc-mongo"))]
+    assert max(map(len, header)) <= 80
+    told = "".join(line.strip() for line in header)
+    assert hosts in told
+    assert f"database {'d' * 60},collections" in told
+
+
+def test_asked_for_ids_a_run_prints_ids(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one(pynenc_app): pass")
+    lines = run(pytester, "--collect-only", "-q").stdout.lines
+    assert next(line for line in lines if line).endswith("::test_one")
+    assert not any("pynenc-mongo" in line for line in lines)
+    assert any("pynenc-mongo: " in line for line in run(pytester, "--collect-only").stdout.lines)
 
 
 def test_a_run_without_our_fixtures_says_nothing_of_mongodb(pytester: pytest.Pytester) -> None:

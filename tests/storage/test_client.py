@@ -12,8 +12,8 @@ from pynenc.identifiers.invocation_id import InvocationId
 
 from pynenc_mongo.conf.address import MongoAddress
 from pynenc_mongo.conf.config_mongo import DEFAULT_LIMITS, ClientLimits
-from pynenc_mongo.errors import MongoConfigError, MongoUnreachableError
-from pynenc_mongo.storage import client
+from pynenc_mongo.errors import MongoConfigError, MongoOutageError, MongoUnreachableError
+from pynenc_mongo.storage import client, verbs
 from tests.storage.helpers import (
     AT_ONCE_SECONDS,
     FORK_OF_THREADS,
@@ -256,3 +256,24 @@ def test_a_url_that_the_driver_refuses_is_a_config_error_that_names_its_source(u
     message = str(raised(MongoConfigError, lambda: client.client_at(address, SOON)))
     assert f"{address.masked} (mongo_url from a test): " in message
     assert "hunter2" not in message
+
+
+def test_a_client_that_somebody_closes_is_followed_by_another(any_url: str, database_name: str) -> None:
+    app = app_on(any_url, database_name)
+    app.state_backend._set_result(InvocationId("1"), "first")
+    handed_out = client.client_at(address_of(any_url, database_name))
+    epoch = client.epoch()
+    handed_out.close()
+    assert not client.is_open(handed_out)
+    assert client.epoch() > epoch
+    assert app.state_backend._get_result(InvocationId("1")) == "first"
+    assert client.client_at(address_of(any_url, database_name)) is not handed_out
+
+
+def test_an_operation_of_a_client_that_is_closed_meanwhile_is_an_outage(
+    any_url: str, database_name: str
+) -> None:
+    things = collection_at(any_url, database_name, "things")
+    things.database.client.close()
+    with pytest.raises(MongoOutageError, match=r"closed before this was done in .*things"):
+        verbs.delete_all(things, {})
