@@ -1,6 +1,7 @@
 """What is left when a worker dies in the middle of a task."""
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from pynenc import Pynenc
 from pynenc.invocation import InvocationStatus
 from shop import orders
 
-from pytest_pynenc_mongo import RunnerError, Wait, Worker
+from pytest_pynenc_mongo import Recover, RunnerError, Wait, Worker
 
 
 @pytest.fixture
@@ -27,6 +28,26 @@ def test_a_killed_worker_leaves_its_task_running(
     assert pynenc_app.orchestrator.get_invocation_status(cake.invocation_id) == InvocationStatus.RUNNING
     history = pynenc_app.state_backend.get_history(cake.invocation_id)
     assert [entry.status_record.status.value for entry in history] == ["registered", "pending", "running"]
+
+
+def test_a_cake_survives_its_baker(
+    pynenc_app: Pynenc,
+    pynenc_worker_factory: Callable[[Pynenc], Worker],
+    pynenc_wait: Wait,
+    pynenc_recover: Recover,
+    tmp_path: Path,
+) -> None:
+    first = pynenc_worker_factory(pynenc_app)
+    cake = orders.bake_cake(str(tmp_path / "done"))
+    pynenc_wait.status(cake, InvocationStatus.RUNNING)
+    first.kill()
+
+    assert pynenc_recover() == [cake]
+    pynenc_worker_factory(pynenc_app)
+    (tmp_path / "done").touch()
+    assert pynenc_wait(cake) == "a cake"
+    history = pynenc_app.state_backend.get_history(cake.invocation_id)
+    assert [entry.status_record.status.value for entry in history].count("running") == 2
 
 
 def test_nobody_waits_for_a_dead_worker(pynenc_worker: Worker, tmp_path: Path) -> None:

@@ -198,6 +198,32 @@ def test_core_tasks_run_when_they_are_called_or_asked_for(
     run(pytester, *on_engine).assert_outcomes(passed=7)
 
 
+def test_pynenc_s_own_schedule_stays_where_no_test_is_set_up(pytester: pytest.Pytester) -> None:
+    """The control: who puts an app on a database by hand has pynenc as it is."""
+    pytester.makepyfile(
+        """
+        from pynenc import Pynenc
+        from pytest_pynenc_mongo import wiring
+
+        def registered(app):
+            app.register_core_tasks()
+            return {task_id.func_name for task_id in app._deferred_trigger_tasks if "core" in task_id.module}
+
+        def test_by_hand(pynenc_mongo_database):
+            app = Pynenc(config_values={"app_id": "by hand"})
+            with wiring.rewired(app, wiring.settings(pynenc_mongo_database)):
+                assert registered(app) == {"recover_pending_invocations", "recover_running_invocations"}
+                assert app.trigger.conf.mongo_new_crons_fire
+
+        def test_by_fixture(pynenc_app):
+            pynenc_app.register_core_tasks()
+            assert registered(pynenc_app) == set()
+            assert not pynenc_app.trigger.conf.mongo_new_crons_fire
+        """
+    )
+    run(pytester).assert_outcomes(passed=2)
+
+
 def test_a_schedule_of_the_app_s_own_is_not_the_test_s(pytester: pytest.Pytester) -> None:
     """Production's settings say when to recover; a test asks for it by itself."""
     (pytester.path / "src" / "shop" / "app.py").write_text(
