@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pynenc_mongo import apps, engines, interruption, marker, no_server, options, report
+from pytest_pynenc_mongo import apps, engines, interruption, marker, no_server, options, pinning, report
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -50,7 +50,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    with interruption.noticed(item):
+    with pinning.forgotten_afterwards(), interruption.noticed(item):
         yield from no_server.in_plain_words(item, "teardown")
 
 
