@@ -1,7 +1,6 @@
 """Workers after the first are forked from a process that has imported all, and are processes of their own."""
 
 import sys
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
