@@ -3,20 +3,19 @@
 import importlib
 import sys
 import uuid
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 import pytest
 
+from pytest_pynenc_mongo import other_apps
 from pytest_pynenc_mongo.errors import AppPathError
 from pytest_pynenc_mongo.options import APP_INI, KEY
 from pytest_pynenc_mongo.purging import PASSING_APP_ID
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
-
-_new: "WeakSet[Pynenc]" = WeakSet()
 
 
 def check(session: pytest.Session) -> None:
@@ -36,10 +35,12 @@ def check(session: pytest.Session) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-def find(test_module: ModuleType | None, app_path: str) -> "Pynenc":
+def find(test_module: ModuleType | None, app_path: str, items: Sequence[pytest.Item]) -> "Pynenc":
     """Return the app that a test is for: the nearest one.
 
-    :raises AppPathError: if the module holds several and the ini names none, or the ini's path leads nowhere
+    :param items: all tests of the run
+    :raises AppPathError: if the module holds several and the ini names none, or the ini's path leads nowhere;
+        if it would be a new one, and there are others
     """
     own = _apps_in(test_module) if test_module else {}
     if len(own) == 1:
@@ -51,6 +52,7 @@ def find(test_module: ModuleType | None, app_path: str) -> "Pynenc":
             f"{test_module} holds {len(own)} Pynenc apps ({', '.join(own)}): name the one under test in the "
             f"ini {APP_INI}, or override the fixture pynenc_app"
         )
+    other_apps.refuse(test_module, (getattr(item, "module", None) for item in items))
     return new()
 
 
@@ -82,7 +84,11 @@ def load(app_path: str, source: str = f"ini {APP_INI}") -> "Pynenc":
 def _apps_in(module: ModuleType) -> dict[str, "Pynenc"]:
     from pynenc import Pynenc
 
-    named = {name: value for name, value in vars(module).items() if isinstance(value, Pynenc)}
+    named = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, Pynenc) and not other_apps.is_ours(value)
+    }
     return {name: app for app, name in {app: name for name, app in named.items()}.items()}
 
 
@@ -90,22 +96,5 @@ def new(app_id: str | None = None) -> "Pynenc":
     """Make an app; without an id it gets one that nothing else has."""
     from pynenc import Pynenc
 
-    app = Pynenc(config_values={"app_id": app_id or PASSING_APP_ID.format(uuid.uuid4().hex[:8])})
-    _new.add(app)
-    return app
-
-
-def is_new(app: "Pynenc") -> bool:
-    """Return whether an app was made for a test, and is no user's own."""
-    return app in _new
-
-
-def path_of(app: "Pynenc") -> str:
-    """Return where an app is, `package.module:attribute`; empty where no module holds it."""
-    of_tasks = {task_id.module for task_id in app.tasks}
-    # the module that imports it holds it, too
-    for name in sorted(sys.modules, key=lambda name: name not in of_tasks):
-        held = getattr(sys.modules[name], "__dict__", {})
-        if attribute := next((key for key, value in list(held.items()) if value is app), ""):
-            return f"{name}:{attribute}"
-    return ""
+    app_id = app_id or PASSING_APP_ID.format(uuid.uuid4().hex[:8])
+    return other_apps.remember_ours(Pynenc(config_values={"app_id": app_id}))

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_pynenc_mongo import clock, executors, outsiders, prospects
-from pytest_pynenc_mongo.apps import is_new, path_of
 from pytest_pynenc_mongo.errors import PynencMongoTestError, RunnerError
+from pytest_pynenc_mongo.other_apps import is_ours, path_of
 
 if TYPE_CHECKING:
     import pytest
@@ -136,11 +136,11 @@ class Guard:
         if not self._apps:
             raise RunnerError(f"{belongs}, which this test does not run: request pynenc_app")
         mine = self._apps[0]
-        if is_new(mine) and path:
+        if is_ours(mine) and path:
             remedy = f"set the ini pynenc_app = {path}"
         else:
             remedy = "put it on the test database, too: pynenc_use_app(app)"
-        new = "a new app" if is_new(mine) else "app"
+        new = "a new app" if is_ours(mine) else "app"
         raise RunnerError(f"{belongs}, this test runs {new} {mine.app_id!r}: {remedy}")
 
 

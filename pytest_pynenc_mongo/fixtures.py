@@ -169,7 +169,8 @@ def pynenc_app(
     """The app under test, on the test database; afterwards emptied, and the app exactly as it was.
 
     The one that the marker `pynenc_mongo(app=...)` names, else the one app in the test module, else the
-    one that the ini `pynenc_app` names, else a new one.
+    one that the ini `pynenc_app` names, else a new one, which is refused where it may not be the one meant:
+    beside tasks of another app in the test module, or an app in any other module.
     """
     app_path = request.config.stash[options.KEY].app_path
     with _plainly():
@@ -177,7 +178,7 @@ def pynenc_app(
         app = (
             apps.load(marked, "marker pynenc_mongo: app")
             if marked
-            else apps.find(getattr(request, "module", None), app_path)
+            else apps.find(getattr(request, "module", None), app_path, request.session.items)
         )
         with pynenc_use_app(app):
             pynenc_mongo_seed(app)

@@ -12,6 +12,7 @@ from pytest_pynenc_mongo import (
     marker,
     no_server,
     options,
+    pinning,
     renewing,
     report,
 )
@@ -59,7 +60,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    with interruption.noticed(item):
+    with pinning.forgotten_afterwards(), interruption.noticed(item):
         yield from no_server.in_plain_words(item, "teardown")
     renewing.end_spoilt(item.config)
 

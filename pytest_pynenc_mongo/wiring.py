@@ -1,14 +1,13 @@
 """An app on the test database, and back exactly as it was."""
 
 import logging
-import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_pynenc_mongo import crons
+from pytest_pynenc_mongo import crons, overrides, pinning
 from pytest_pynenc_mongo.errors import WiringError
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ _OWN_ADDRESS = {
     "mongo_auth_source": "",
 }
 
-# a test waits for these pauses; production values would make it wait long
+# a test waits for these pauses, and production's would make it wait long; besides, they fit together
 _SHORT_PAUSES = {
     "runner_loop_sleep_time_sec": 0.01,
     "invocation_wait_results_sleep_time_sec": 0.01,
@@ -39,15 +38,14 @@ _SHORT_PAUSES = {
 
 # what says where an app stores: no test may be anywhere else
 _PLACE = ("mongo_url", "mongo_db", "mongo_collection_prefix")
-_VARIABLE_PREFIX = "PYNENC__"
 
 
 @dataclass(frozen=True)
 class Settings:
     """What puts an app on a test database.
 
-    `pinned` settings hold for every test of this process, and win over files and the environment;
-    `values` are pynenc `config_values`, which reach child processes with the app.
+    `pinned` settings say where it stores, and are the same for every test of this process; `values` are all
+    that win over the app's own, over files and over the environment.
     """
 
     pinned: Mapping[str, Any]
@@ -56,14 +54,12 @@ class Settings:
 
 def settings(database: "TestDatabase", more: Mapping[str, Any] | None = None) -> Settings:
     """Return the settings that put an app on a test database; `more` are config values of the test's own."""
-    from pynenc_mongo.builder import COMPONENTS
-
     place = {
         "mongo_url": database.url,
         "mongo_db": database.name,
         "mongo_collection_prefix": database.collection_prefix,
     }
-    pinned = {**_OWN_ADDRESS, **COMPONENTS, **place}
+    pinned = {**_OWN_ADDRESS, **_components(), **place}
     # the plugin's own limit too, so that this process has one client for both
     limits = {"mongo_connect_seconds": database.server.connect_seconds}
     # a status is remembered by the time of day, for ever where a test has stopped that
@@ -75,36 +71,44 @@ def settings(database: "TestDatabase", more: Mapping[str, Any] | None = None) ->
 def rewired(app: "Pynenc", test_settings: Settings) -> Generator["Pynenc"]:
     """Put `app` on the test database; afterwards it is as it was before, whatever happened to it.
 
-    :raises WiringError: if a setting of a file or of the environment still wins over the test's
+    :raises WiringError: if it would store anywhere else all the same
     """
     with ExitStack() as undo:
-        undo.enter_context(_environment(test_settings))
+        undo.enter_context(pinning.pinned(test_settings.pinned))
+        undo.enter_context(_registry.kept())
         undo.enter_context(_kept(app))
-        apply(app, test_settings.values)
-        _insist(app, test_settings)
-        _check(app, test_settings)
+        apply(app, overrides.over(app.config_values, test_settings.values, _SHORT_PAUSES))
         yield app
 
 
-def apply(app: "Pynenc", values: Mapping[str, Any]) -> None:
-    """Give `app` other settings, and forget what it made of its old ones."""
-    app.config_values = {**_SHORT_PAUSES, **(app.config_values or {}), **values}
+def pin(config_values: Mapping[str, Any]) -> None:
+    """Have all of this process, a worker, store where an app with these config values does."""
+    winning = overrides.winning_in(config_values)
+    pinning.pin({name: winning[name] for name in (*_OWN_ADDRESS, *_components(), *_PLACE)})
+
+
+def apply(app: "Pynenc", config_values: Mapping[str, Any], **more: Any) -> None:
+    """Give `app` config values of `overrides.over`, and more that win; forget what it made of its old ones.
+
+    :raises WiringError: if it would store elsewhere than they say
+    """
+    app.config_values = overrides.over(config_values, more)
     app._reset_cached_components()  # noqa: SLF001 - pynenc's own way to do this
     app._runner_instance = None  # noqa: SLF001
     for task in app.tasks.values():
         for name in _cached_properties(type(task)):
             task.__dict__.pop(name, None)
     crons.apply(app)
+    _check(app)
 
 
 @contextmanager
 def _kept(app: "Pynenc") -> Iterator[None]:
-    """Remember all that an app holds, and put it back: attributes, dictionaries, tasks, logger, registry."""
+    """Remember all that an app holds, and put it back: attributes, dictionaries, tasks, logger."""
     containers: list[dict[Any, Any]] = [
         vars(app),
         app._tasks,  # noqa: SLF001
         app._deferred_trigger_tasks,  # noqa: SLF001
-        type(app)._instances,  # noqa: SLF001
         *(vars(task) for task in app.tasks.values()),
         *(task.options for task in app.tasks.values()),
     ]
@@ -128,50 +132,57 @@ def _kept(app: "Pynenc") -> Iterator[None]:
         logger.setLevel(level)
 
 
-@contextmanager
-def _environment(test_settings: Settings) -> Iterator[None]:
-    """Set the pinned settings in the environment, where they win over every file and every variable.
+class _Registry:
+    """pynenc's registry of apps, put back when the last of those on the test database is."""
 
-    They are the same for every test of this process, so that children of a fork server, which keep the
-    environment of the first test, are not misled.
+    def __init__(self) -> None:
+        self._users = 0
+        self._before: dict[str, Pynenc] = {}
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        from pynenc import Pynenc
+
+        if not self._users:
+            self._before = dict(Pynenc._instances)  # noqa: SLF001
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                Pynenc._instances.clear()  # noqa: SLF001
+                Pynenc._instances.update(self._before)  # noqa: SLF001
+
+
+_registry = _Registry()
+
+
+def _check(app: "Pynenc") -> None:
+    """Refuse to run a test, and above all to purge, anywhere but on the test database.
+
+    It looks at settings of its own: those of `app` are read at first use, which is the test's.
     """
-    before = {name: value for name, value in os.environ.items() if name.startswith(_VARIABLE_PREFIX)}
-    overruled = tuple(f"__{name.upper()}" for name in test_settings.values)
-    for variable in before:
-        if variable.endswith(overruled):
-            del os.environ[variable]
-    os.environ.update(
-        {f"{_VARIABLE_PREFIX}{name.upper()}": str(value) for name, value in test_settings.pinned.items()}
-    )
-    try:
-        yield
-    finally:
-        for variable in [name for name in os.environ if name.startswith(_VARIABLE_PREFIX)]:
-            del os.environ[variable]
-        os.environ.update(before)
+    from pynenc.conf.config_pynenc import ConfigPynenc
 
-
-def _insist(app: "Pynenc", test_settings: Settings) -> None:
-    """Put those of the test's values in the environment that a file or a variable would win over."""
-    known = app.conf.all_fields
-    for name, value in test_settings.values.items():
-        if name in known and isinstance(value, str | int | float) and getattr(app.conf, name) != value:
-            os.environ[f"{_VARIABLE_PREFIX}{name.upper()}"] = str(value)
-            app._conf = None  # noqa: SLF001
-
-
-def _check(app: "Pynenc", test_settings: Settings) -> None:
-    """Refuse to run a test, and above all to purge, anywhere but on the test database."""
     from pynenc_mongo.conf.config_mongo import ConfigMongo
 
-    conf = ConfigMongo(app.config_values, app.config_filepath)
-    wanted = {name: test_settings.pinned[name] for name in _PLACE}
-    found = {name: getattr(conf, name) for name in wanted}
-    if found != wanted:
-        raise WiringError(
-            f"app {app.app_id!r} stays on another database than the test's: "
-            f"{', '.join(f'{name} comes from {conf.field_info(name).source}' for name in wanted)}"
-        )
+    wanted = overrides.winning_in(app.config_values)
+    where = ConfigMongo(app.config_values, app.config_filepath)
+    what = ConfigPynenc(app.config_values, app.config_filepath)
+    for conf, names in ((where, _PLACE), (what, _components())):
+        if wrong := [name for name in names if getattr(conf, name) != wanted.get(name)]:
+            raise WiringError(
+                f"app {what.app_id!r} stays on another database than the test's: "
+                f"{', '.join(f'{name} comes from {conf.field_info(name).source}' for name in wrong)}"
+            )
+
+
+def _components() -> Mapping[str, str]:
+    """Return the classes of an app's components, which are where it stores as much as a URL is."""
+    from pynenc_mongo.builder import COMPONENTS
+
+    return COMPONENTS
 
 
 def _cached_properties(cls: type) -> set[str]:
