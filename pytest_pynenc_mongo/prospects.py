@@ -216,10 +216,10 @@ class _Look:
         return any(map(self._is_alive, at_work))
 
     def _is_alive(self, key: "InvocationId") -> bool:
-        """Return whether a recovery is queued or run: it may have died with its runner."""
-        _, record = _orchestrator(self._app).get_tasks_and_records([key])[key]
+        """Return whether a recovery is on its way: it may have died, or nobody is left to run it."""
+        task, record = _orchestrator(self._app).get_tasks_and_records([key])[key]
         if record.status.is_available_for_run() or not record.runner_id:
-            return self._is_queued(key)
+            return self._is_queued(key) and not self._unconsumed(task)
         context = self._app.state_backend.get_runner_context(record.runner_id)
         return context is None or self._runners.end_of(context) is None
 
@@ -230,10 +230,14 @@ class _Look:
         """Return why nobody takes an invocation of a task from its queue; empty if somebody may."""
         if self._waited_seconds < _ANNOUNCED_SECONDS:
             return ""
-        living = self._runners.living
-        somebody_ended = len(living) < len(self._runners.signs)
+        somebody_ended = len(self._runners.living) < len(self._runners.signs)
         if somebody_ended and not self._is_queued(key) and not self._is_taken_back(record):
             return f"{task.func_name} is in no queue: who took it has ended before it was PENDING"
+        return self._unconsumed(task)
+
+    def _unconsumed(self, task: "TaskId") -> str:
+        """Return why nobody takes invocations of a task from its queue; empty if somebody may."""
+        living = self._runners.living
         consumers = self._consumers(living)
         queue = self._app.get_task(task).broker_queue
         if not living or any(not each.consumed_queues or queue in each.consumed_queues for each in consumers):
