@@ -93,7 +93,14 @@ class Guard:
         :raises EngineError: if the app's MongoDB has ended; says how
         :raises RunnerError: says why
         """
-        vigil = self._vigil(app, ids)
+        key = (threading.get_ident(), id(app), ids[0], len(ids))
+        try:
+            self._check(self._vigil(key, app), app, ids)
+        except PynencMongoTestError:
+            del self._waits[key]
+            raise
+
+    def _check(self, vigil: "Vigil", app: "Pynenc", ids: "Sequence[InvocationId]") -> None:
         self.refuse_in_vain(vigil, ids, self._seconds)
         if vigil.waited > self._seconds:
             known = self.what_is_known(app, ids)
@@ -118,10 +125,9 @@ class Guard:
             return prospects.what_is_known(app, ids)
         return f"{_name(app, ids)} belongs to app {app.app_id!r}, which is on a store of its own"
 
-    def _vigil(self, app: "Pynenc", ids: "Sequence[InvocationId]") -> Vigil:
+    def _vigil(self, key: tuple[int, int, str, int], app: "Pynenc") -> Vigil:
         """Return the wait that goes on; with each result of a group a new one begins."""
-        key, now = (threading.get_ident(), id(app), ids[0], len(ids)), clock.now()
-        last = self._waits.get(key)
+        last, now = self._waits.get(key), clock.now()
         vigil = last.vigil if last and now - last.seen_at < _SAME_WAIT_SECONDS else Vigil(app)
         self._waits[key] = _Waited(vigil, now)
         return vigil

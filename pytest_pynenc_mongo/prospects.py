@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pynenc.orchestrator.atomic_service import ActiveRunnerInfo
     from pynenc.runner.runner_context import RunnerContext
 
+    from pynenc_mongo.broker.mongo_broker import MongoBroker
     from pynenc_mongo.orchestrator.mongo_orchestrator import MongoOrchestrator
 
 _AT_ONCE = 100  # invocations of a group that are looked at together
@@ -184,7 +185,7 @@ class _Look:
     def _stuck(self, key: "InvocationId") -> str:
         task, record = self._known[key]
         if record.status.is_available_for_run():
-            return self._not_taken(task)
+            return self._not_taken(key, task, record)
         if not record.runner_id or self._is_taken_back(record):
             return ""
         return self._broken_off(key, task, record.runner_id, "ran" if _has_run(record) else "was to run")
@@ -211,12 +212,31 @@ class _Look:
         what = "running" if _has_run(record) else "pending"
         recovery = TaskId(_CORE_TASKS, f"recover_{what}_invocations")
         unfinished = [status for status in InvocationStatus if not status.is_final()]
-        return bool(self._app.orchestrator.count_invocations(recovery, unfinished))
+        at_work = self._app.orchestrator.get_invocation_ids_paginated(recovery, unfinished)
+        return any(map(self._is_alive, at_work))
 
-    def _not_taken(self, task: "TaskId") -> str:
+    def _is_alive(self, key: "InvocationId") -> bool:
+        """Return whether a recovery is on its way: it may have died, or nobody is left to run it."""
+        task, record = _orchestrator(self._app).get_tasks_and_records([key])[key]
+        if record.status.is_available_for_run() or not record.runner_id:
+            return self._is_queued(key) and not self._unconsumed(task)
+        context = self._app.state_backend.get_runner_context(record.runner_id)
+        return context is None or self._runners.end_of(context) is None
+
+    def _is_queued(self, key: "InvocationId") -> bool:
+        return key in cast("MongoBroker", self._app.broker).queued_among([key])
+
+    def _not_taken(self, key: "InvocationId", task: "TaskId", record: "InvocationStatusRecord") -> str:
         """Return why nobody takes an invocation of a task from its queue; empty if somebody may."""
         if self._waited_seconds < _ANNOUNCED_SECONDS:
             return ""
+        somebody_ended = len(self._runners.living) < len(self._runners.signs)
+        if somebody_ended and not self._is_queued(key) and not self._is_taken_back(record):
+            return f"{task.func_name} is in no queue: who took it has ended before it was PENDING"
+        return self._unconsumed(task)
+
+    def _unconsumed(self, task: "TaskId") -> str:
+        """Return why nobody takes invocations of a task from its queue; empty if somebody may."""
         living = self._runners.living
         consumers = self._consumers(living)
         queue = self._app.get_task(task).broker_queue
@@ -247,7 +267,7 @@ class _Look:
 def _has_run(record: "InvocationStatusRecord") -> bool:
     from pynenc.invocation.status import InvocationStatus
 
-    return record.status != InvocationStatus.PENDING
+    return record.status in (InvocationStatus.RUNNING, InvocationStatus.PAUSED)
 
 
 def _is_here(context: "RunnerContext") -> bool:

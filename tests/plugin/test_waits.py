@@ -1,4 +1,4 @@
-"""A wait for a result ends by itself where none can come, with one sentence: both engines, xdist too."""
+"""A wait for a result ends by itself where none can come, with one sentence."""
 
 import pytest
 
@@ -9,6 +9,7 @@ SHOP = """
     import signal
     import sys
     import threading
+    import time
     from pynenc import PynencBuilder
 
     app = PynencBuilder().app_id("shop").memory().build()
@@ -18,7 +19,9 @@ SHOP = """
         return "tea"
 
     @app.task
-    def die(how: str) -> None:
+    def die(how: str, note: str = "died") -> None:
+        with open(note, "w") as file:
+            file.write(str(time.monotonic()))
         if how == "exit":
             os._exit(3)
         elif how == "SystemExit":
@@ -36,7 +39,8 @@ SHOP = """
     @app.task
     def hang(started: str) -> None:
         open(started, "x").close()
-        threading.Event().wait()
+        while not os.path.exists("end"):
+            threading.Event().wait(0.01)
 
     @app.task
     def boil(key: str) -> None:
@@ -62,11 +66,14 @@ HELP = """
     from pytest_pynenc_mongo import RunnerError
 
     @contextmanager
-    def refused(sentence):
+    def refused(sentence, since="died"):
         begin = monotonic()
         with pytest.raises(RunnerError) as caught:
             yield
-        took, said = monotonic() - begin, str(caught.value).partition("\\n")[0]
+        end, said = monotonic(), str(caught.value).partition("\\n")[0]
+        if os.path.exists(since):
+            begin = max(begin, float(open(since).read()))
+        took = end - begin
         assert re.fullmatch(sentence, said), said
         assert took < 2.0, took
 """
@@ -176,8 +183,8 @@ SOMEBODY = """
     def test_a_runner_of_a_child_s_child(pynenc_app):
         os.environ["PYNENC__RUNNER_CLS"] = "ThreadRunner"
         command = f"{sys.executable} -m pynenc --app shop.app runner start; true"
-        quiet = {"stderr": subprocess.DEVNULL, "start_new_session": True}
-        with subprocess.Popen(["sh", "-c", command], cwd="src", **quiet) as process:
+        options = {"cwd": "src", "stderr": subprocess.DEVNULL, "start_new_session": True}
+        with subprocess.Popen(["sh", "-c", command], **options) as process:
             try:
                 assert brew().result == "tea"
             finally:
@@ -256,9 +263,16 @@ DEAD = """
 
     PROCESS_RUNNERS = ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
 
-    @pytest.fixture(params=PROCESS_RUNNERS)
+    @pytest.fixture
     def pynenc_app_config(request):
-        return {"runner_cls": request.param, "num_processes": 2, "max_processes": 2}
+        runner = getattr(request, "param", "ProcessRunner")
+        return {"runner_cls": runner, "num_processes": 2, "max_processes": 2}
+
+    @pytest.fixture(autouse=True)
+    def in_a_directory_of_its_own(tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+
+    each_runner = pytest.mark.parametrize("pynenc_app_config", PROCESS_RUNNERS, indirect=True)
 
     def dies(pynenc_wait):
         with refused(r"process \\d+ that ran die ended with SIGSEGV"):
@@ -266,9 +280,11 @@ DEAD = """
         with refused(r"process \\d+ that ran die ended with exit code 3"):
             pynenc_wait(die("exit"))
 
+    @each_runner
     def test_in_a_process_of_a_runner(pynenc_app, pynenc_runner, pynenc_wait):
         dies(pynenc_wait)
 
+    @each_runner
     def test_in_a_process_of_a_worker(pynenc_app, pynenc_worker, pynenc_wait):
         dies(pynenc_wait)
 
@@ -290,4 +306,104 @@ def test_the_process_that_ran_it_is_dead(
 ) -> None:
     make_shop(pytester, source=SHOP)
     make_module(pytester, DEAD)
-    run(pytester, *on_engine, *arguments).assert_outcomes(passed=12)
+    run(pytester, *on_engine, *arguments, seconds=100).assert_outcomes(passed=8)
+
+
+STUCK = """
+    from pynenc.invocation import InvocationStatus
+    from shop.app import app, boil, brew, die, hang, pour, steep
+
+    each_way = pytest.mark.parametrize("way", ["pynenc_runner", "pynenc_worker"])
+
+    @pytest.fixture
+    def untied(pynenc_mongo_db):
+        # so that the waits of those threads end, too
+        yield
+        pynenc_mongo_db["shop.orchestrator_invocations"].update_many({}, {"$set": {"status": "success"}})
+
+    @pytest.fixture(autouse=True)
+    def in_a_directory_of_its_own(tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+
+    @each_way
+    def test_nobody_consumes_its_queue(pynenc_app, monkeypatch, request, way):
+        monkeypatch.setenv("PYNENC__CONFIGBROKER__QUEUES", "default,slow")
+        monkeypatch.setenv("PYNENC__CONFIGRUNNER__QUEUES", "default")
+        pynenc_app._reset_cached_components()
+        request.getfixturevalue(way)
+        assert brew().result == "tea"
+        with refused("nobody consumes queue 'slow' of steep, only 'default' is consumed"):
+            steep().result
+
+    @each_way
+    def test_two_wait_for_each_other(pynenc_app, request, way):
+        request.getfixturevalue(way)
+        request.getfixturevalue("untied")
+        with refused("pour never ends: pour waits for boil, boil waits for pour"):
+            pour().result
+
+    def test_another_one_waits_for_two_that_wait_for_each_other(pynenc_app, pynenc_runner, untied):
+        first = pour()
+        with refused("(boil|pour) never ends: (boil|pour) waits for (boil|pour), (boil|pour) waits for .*"):
+            boil(first.invocation_id).result
+
+    def test_the_thread_that_ran_it_is_over(pynenc_app, pynenc_runner):
+        with refused("the thread that ran die has ended without a result, as by SystemExit"):
+            die("SystemExit").result
+
+    @pytest.mark.pynenc_mongo(
+        runner="MultiThreadRunner", config={"min_processes": 1, "max_processes": 1, "max_threads": 1}
+    )
+    @each_way
+    def test_no_process_is_left(pynenc_app, request, way):
+        request.getfixturevalue(way)
+        with refused(r"process \\d+ that ran die ended with SIGKILL"):
+            die("SIGKILL").result
+        with refused("nobody is left to run brew: all processes of MultiThreadRunner have ended"):
+            brew().result
+
+    def test_who_took_it_has_ended(pynenc_app, pynenc_worker_factory, pynenc_wait):
+        first = pynenc_worker_factory(pynenc_app)
+        assert brew().result == "tea"
+        first.kill()
+        invocation = brew()
+        while pynenc_app.broker.retrieve_invocation() != invocation.invocation_id:
+            pass
+        pynenc_worker_factory(pynenc_app)
+        with refused("brew is in no queue: who took it has ended before it was PENDING"):
+            invocation.result
+
+    @pytest.fixture
+    def ended():
+        yield
+        open("end", "x").close()
+
+    @pytest.mark.pynenc_mongo(timeout=0.5)
+    @each_way
+    def test_it_takes_too_long(pynenc_app, pynenc_wait, request, way):
+        who = request.getfixturevalue(way)
+        request.getfixturevalue("ended")
+        task = hang("started")
+        pynenc_wait.status(task, InvocationStatus.RUNNING)
+        pid = getattr(who, "pid", os.getpid())
+        known = rf"hang is running since \\d\\.\\d s, ThreadRunner has it in process {pid}, which lives"
+        longer = r"To wait longer: ini pynenc_mongo_result_timeout or marker pynenc_mongo\\(.*\\)"
+        with refused(rf"no result after 0.5 s: {known}. {longer}"):
+            task.result
+        with refused(rf"after 0.3 s {known}"):
+            pynenc_wait(task, timeout=0.3)
+        begin = monotonic()
+        with pytest.raises(RunnerError):
+            task.result
+        assert 0.5 <= monotonic() - begin
+"""
+
+
+@pytest.mark.slow
+@with_xdist
+def test_nothing_comes_of_it(
+    pytester: pytest.Pytester, on_engine: tuple[str, ...], arguments: tuple[str, ...]
+) -> None:
+    make_shop(pytester, source=SHOP)
+    make_module(pytester, STUCK)
+    run(pytester, *on_engine, *arguments, seconds=100).assert_outcomes(passed=11)
