@@ -213,7 +213,7 @@ def test_a_worker_that_dies_fails_the_test_that_waits_for_it(pytester: pytest.Py
     )
     for name in ("test_waits", "test_waits_asynchronously"):
         result.stdout.re_match_lines(
-            [f"_+ {name} _+$", "E .*RunnerError: worker .* exit code 3", ".*the lights"]
+            [f"_+ {name} _+$", "E .*RunnerError: process .* that ran crash ended with exit code 3", ".*the lights"]
         )
     assert "TimeoutError" not in output(result)
 
