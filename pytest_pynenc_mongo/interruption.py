@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pynenc_mongo import executors, report
-from pytest_pynenc_mongo.errors import PynencMongoTestError
 
 if TYPE_CHECKING:
     from pynenc.invocation.base_invocation import BaseInvocation
@@ -63,17 +62,6 @@ def noticed(item: pytest.Item) -> Generator[None]:
         # Ctrl-C has killed the processes of runners, which would replace them
         executors.hurry_all(hurry(item))
         raise
-
-
-@contextmanager
-def notes_only(request: pytest.FixtureRequest) -> Generator[None]:
-    """Have an interrupted run end as it would: what goes wrong at its end is noted, and raised nowhere."""
-    try:
-        yield
-    except (PynencMongoTestError, pytest.fail.Exception) as error:
-        if not _is_interrupted(request.config):
-            raise
-        report.note(request.config, str(error))
 
 
 def _where(item: pytest.Item, traceback: TracebackType | None) -> str:
