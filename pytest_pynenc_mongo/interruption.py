@@ -51,26 +51,26 @@ def _is_interrupted(config: pytest.Config) -> bool:
 
 
 @contextmanager
-def noticed(item: pytest.Item) -> Generator[None]:
+def noticed(item: pytest.Item, phase: str) -> Generator[None]:
     """Around a phase of a test: say which test Ctrl-C met, where, and what it waited for."""
     try:
         yield
     except (KeyboardInterrupt, pytest.exit.Exception) as error:
         if isinstance(error, KeyboardInterrupt) and not _is_interrupted(item.config):
-            report.note(item.config, f"interrupted: {item.nodeid}{_where(item, error.__traceback__)}")
+            report.note(item.config, f"interrupted: {item.nodeid}{_where(item, phase, error.__traceback__)}")
         item.config.stash[_INTERRUPTED] = True
         # Ctrl-C has killed the processes of runners, which would replace them
         executors.hurry_all(hurry(item))
         raise
 
 
-def _where(item: pytest.Item, traceback: TracebackType | None) -> str:
+def _where(item: pytest.Item, phase: str, traceback: TracebackType | None) -> str:
     """Return in words where in its module a test was, and what it waited for."""
     frames = list(walk_tb(traceback))
     lines = [line for frame, line in frames if Path(frame.f_code.co_filename) == item.path]
-    at = f", in line {lines[-1]}" if lines else ""
+    at = f", in line {lines[-1]}" if lines else f", in its {phase}"
     awaited = [found for frame, _ in frames if (found := _awaited_in(frame))]
-    return f"{at}, waited for {awaited[-1]}" if awaited else at
+    return f"{at}, waited: {awaited[-1]}" if awaited else at
 
 
 def _awaited_in(frame: FrameType) -> str:
@@ -87,15 +87,14 @@ def _awaited_in(frame: FrameType) -> str:
 
 
 def _described(invocations: "Sequence[BaseInvocation[Any, Any]]") -> str:
-    """Return in words the first of them that is not final, and how many more there are."""
+    """Return what is known of the first of them that is not final."""
     from pynenc_mongo.errors import PynencMongoError
+    from pytest_pynenc_mongo import awaiting
 
-    app = invocations[0].app
+    app, ids = invocations[0].app, [each.invocation_id for each in invocations]
     try:
-        final = set(app.orchestrator.filter_final([each.invocation_id for each in invocations]))
-        waiting = [each for each in invocations if each.invocation_id not in final] or list(invocations)
-        first, status = waiting[0], waiting[0].status.value.upper()
+        final = set(app.orchestrator.filter_final(ids))
+        waiting = [each for each in ids if each not in final] or ids
+        return awaiting.current().what_is_known(app, waiting)
     except PynencMongoError:
-        waiting, first, status = list(invocations), invocations[0], "in a store that is gone"
-    more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-    return f"{first.task.task_id.key} (invocation {first.invocation_id}, {status}){more}"
+        return f"{invocations[0].task.task_id.func_name} is in a store that is gone"

@@ -48,19 +48,19 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 # within what others wrap around a phase: pytest's own logging needs the begin of each one
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
-    with interruption.noticed(item):
+    with interruption.noticed(item, "setup"):
         yield from no_server.in_plain_words(item, "setup")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    with interruption.noticed(item):
+    with interruption.noticed(item, "call"):
         yield from no_server.in_plain_words(item, "call")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    with pinning.forgotten_afterwards(), interruption.noticed(item):
+    with pinning.forgotten_afterwards(), interruption.noticed(item, "teardown"):
         yield from no_server.in_plain_words(item, "teardown")
     renewing.end_spoilt(item.config)
 
