@@ -11,6 +11,7 @@ import pytest
 
 from pytest_pynenc_mongo import other_apps
 from pytest_pynenc_mongo.errors import AppPathError
+from pytest_pynenc_mongo.importing import why_failed
 from pytest_pynenc_mongo.options import APP_INI, KEY
 from pytest_pynenc_mongo.purging import PASSING_APP_ID
 
@@ -47,10 +48,11 @@ def find(test_module: ModuleType | None, app_path: str, items: Sequence[pytest.I
         return next(iter(own.values()))
     if app_path:
         return load(app_path)
-    if own:
+    if test_module and own:
         raise AppPathError(
-            f"{test_module} holds {len(own)} Pynenc apps ({', '.join(own)}): name the one under test in the "
-            f"ini {APP_INI}, or override the fixture pynenc_app"
+            f"{test_module.__name__} holds {len(own)} Pynenc apps ({', '.join(own)}): name the one under "
+            f"test in the ini {APP_INI}, or for one test by the marker pynenc_mongo(app=...): "
+            f"{test_module.__name__}:{next(iter(own))}, for example"
         )
     other_apps.refuse(test_module, (getattr(item, "module", None) for item in items))
     return new()
@@ -68,8 +70,7 @@ def load(app_path: str, source: str = f"ini {APP_INI}") -> "Pynenc":
         module = importlib.import_module(name)
     except Exception as error:
         raise AppPathError(
-            f"{source} = {app_path!r}: importing {name!r} failed with {type(error).__name__}: {error}. "
-            f"Looked in: {', '.join(sys.path)}"
+            f"{source} = {app_path!r}: importing {name!r} failed with {why_failed(error)}"
         ) from error
     app = getattr(module, attribute, None)
     if isinstance(app, Pynenc):
