@@ -1,7 +1,6 @@
 """The app under test: the test module's own, the one that the ini names, or a new one."""
 
 import importlib
-import sys
 import uuid
 from collections.abc import Sequence
 from types import ModuleType
