@@ -1,7 +1,6 @@
 """The app under test: the test module's own, the one that the ini names, or a new one."""
 
 import importlib
-import sys
 import uuid
 from collections.abc import Sequence
 from types import ModuleType
@@ -11,6 +10,7 @@ import pytest
 
 from pytest_pynenc_mongo import other_apps
 from pytest_pynenc_mongo.errors import AppPathError
+from pytest_pynenc_mongo.importing import why_failed
 from pytest_pynenc_mongo.options import APP_INI, KEY
 from pytest_pynenc_mongo.purging import PASSING_APP_ID
 
@@ -47,10 +47,11 @@ def find(test_module: ModuleType | None, app_path: str, items: Sequence[pytest.I
         return next(iter(own.values()))
     if app_path:
         return load(app_path)
-    if own:
+    if test_module and own:
         raise AppPathError(
-            f"{test_module} holds {len(own)} Pynenc apps ({', '.join(own)}): name the one under test in the "
-            f"ini {APP_INI}, or override the fixture pynenc_app"
+            f"{test_module.__name__} holds {len(own)} Pynenc apps ({', '.join(own)}): name the one under "
+            f"test in the ini {APP_INI}, or for one test by the marker pynenc_mongo(app=...): "
+            f"{test_module.__name__}:{next(iter(own))}, for example"
         )
     other_apps.refuse(test_module, (getattr(item, "module", None) for item in items))
     return new()
@@ -68,8 +69,7 @@ def load(app_path: str, source: str = f"ini {APP_INI}") -> "Pynenc":
         module = importlib.import_module(name)
     except Exception as error:
         raise AppPathError(
-            f"{source} = {app_path!r}: importing {name!r} failed with {type(error).__name__}: {error}. "
-            f"Looked in: {', '.join(sys.path)}"
+            f"{source} = {app_path!r}: importing {name!r} failed with {why_failed(error)}"
         ) from error
     app = getattr(module, attribute, None)
     if isinstance(app, Pynenc):

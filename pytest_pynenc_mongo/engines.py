@@ -199,6 +199,7 @@ def _check(kind: _Kind, url: str) -> None:
     from pynenc_mongo.conf.address import check_database_name, database_in, mask_url
 
     if kind is _GIVEN:
+        _check_scheme(url)
         if database := database_in(url):
             check_database_name(database)
         return
@@ -209,6 +210,17 @@ def _check(kind: _Kind, url: str) -> None:
         raise ValueError(
             f"{scheme} ({kind.words}) needs the module {kind.module!r}, which is not installed: "
             f"pip install 'pytest-pynenc-mongo[{kind.extra}]'"
+        )
+
+
+def _check_scheme(url: str) -> None:
+    from pynenc_mongo.conf.address import SCHEMES, mask_url
+
+    if _scheme_of(url).removesuffix("://") not in SCHEMES:
+        known = ", ".join([*(f"{scheme}://" for scheme in SCHEMES), EMBEDDED_URL])
+        raise ValueError(
+            f"malformed MongoDB URL {mask_url(url)!r}: it must begin with one of {known}; for example "
+            "mongodb://localhost:27017"
         )
 
 

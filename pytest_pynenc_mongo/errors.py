@@ -34,6 +34,10 @@ class MarkerError(PynencMongoTestError):
     """A marker says something that it cannot say."""
 
 
+class ConfigError(PynencMongoTestError):
+    """A config value of the test's own that nothing reads, or that cannot be."""
+
+
 class WiringError(PynencMongoTestError):
     """The app cannot be put on the test database."""
 

@@ -137,14 +137,23 @@ def pynenc_use_app(
     `with pynenc_use_app(app, max_retries=3): ...`; keyword arguments are more `config_values`.
     Afterwards the app is exactly as it was; then `pynenc_mongo_db` empties the database.
     """
-    from pytest_pynenc_mongo import awaiting, crons, executors, wiring
+    from pytest_pynenc_mongo import awaiting, config_keys, crons, executors, wiring
 
     patience = marker.of(request.node).timeout or request.config.stash[options.KEY].result_timeout_seconds
     guard = awaiting.Guard(patience)
 
     @contextmanager
     def use_app(app: "Pynenc", **more: Any) -> Generator["Pynenc"]:
-        config = {**pynenc_app_config, **marker.of(request.node).config, **more}
+        marked = marker.of(request.node).config
+        config_keys.check_all(
+            app,
+            {
+                "pynenc_app_config": pynenc_app_config,
+                "marker pynenc_mongo": marked,
+                "keyword arguments": more,
+            },
+        )
+        config = {**pynenc_app_config, **marked, **more}
         with wiring.rewired(app, wiring.settings(pynenc_mongo_database, crons.settings(config))):
             try:
                 with guard.running(app):

@@ -10,10 +10,12 @@ from pytest_pynenc_mongo.errors import MarkerError
 from pytest_pynenc_mongo.options import KEEP
 
 NAME = "pynenc_mongo"
+# pytest breaks it at the first colon: `--markers` would show half of its parameters
 SIGNATURE = (
-    'pynenc_mongo(app="package.module:attribute", runner="ThreadRunner", config={...}, keep="failed", '
-    "timeout=60): the app under test, its runner, more of pynenc's config_values, whether to keep its "
-    "database, and seconds to wait for a result"
+    "pynenc_mongo(app=, runner=, config=, keep=, timeout=): what one test wants otherwise, by keyword: "
+    "app='package.module:attribute', the app under test; runner='ThreadRunner', its runner; config={...}, "
+    "more of pynenc's config_values; keep='failed', whether to keep its database; timeout=60, the seconds "
+    "to wait for a result"
 )
 
 

@@ -1,7 +1,8 @@
 """The options, read once: command line > environment > ini > default."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,6 +33,8 @@ class Options:
     result_timeout_seconds: float = 60.0
 
 
+_ABOUT_PYTEST = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
+
 KEY: pytest.StashKey[Options] = pytest.StashKey()
 
 
@@ -58,6 +61,14 @@ class _Setting(NamedTuple):
         return f"pynenc_mongo_{self.name.replace('-', '_')}"
 
     @property
+    def ini_type(self) -> Any:
+        """The type for `addini`: native TOML (pytest 9) has numbers and booleans, an ini file has texts."""
+        if pytest.version_tuple < (9, 0) or self.parse not in (_parse_seconds, _parse_flag):
+            return None
+        kind = float if self.parse == _parse_seconds else bool
+        return str | kind if pytest.version_tuple >= (9, 2) else kind.__name__
+
+    @property
     def destination(self) -> str:
         return self.ini
 
@@ -74,7 +85,7 @@ def add(parser: pytest.Parser) -> None:
             )
             text = f"{setting.help} {twins}"
             group.addoption(setting.option, dest=setting.destination, default=None, help=text, **how)
-        parser.addini(setting.ini, help=f"{setting.help} {twins}", default=None)
+        parser.addini(setting.ini, help=f"{setting.help} {twins}", type=setting.ini_type, default=None)
     parser.addini(
         APP_INI,
         help=(
@@ -85,12 +96,23 @@ def add(parser: pytest.Parser) -> None:
     )
 
 
+@contextmanager
+def unless_about_pytest(config: pytest.Config) -> Generator[None]:
+    """Let a run that only tells about pytest, `--help` for example, go on whatever our options say."""
+    config.stash[KEY] = Options()
+    try:
+        yield
+    except pytest.UsageError:
+        if not any(config.getoption(name, None) for name in _ABOUT_PYTEST):
+            raise
+
+
 def read(config: pytest.Config) -> Options:
     """Read and check the options.
 
     :raises pytest.UsageError: naming the option, what is wrong with it and the remedy
     """
-    app_path: str = config.getini(APP_INI) or ""
+    app_path = _ini(config, APP_INI) or ""
     _check_app_path(app_path)
     values: dict[str, Any] = {"app_path": app_path}
     for setting in _SETTINGS:
@@ -110,9 +132,21 @@ def _first_given(setting: _Setting, config: pytest.Config) -> tuple[str | None, 
     given = (
         (config.getoption(setting.destination, None), setting.option),
         (os.environ.get(setting.variable), setting.variable),
-        (config.getini(setting.ini), f"ini {setting.ini}"),
+        (_ini(config, setting.ini), f"ini {setting.ini}"),
     )
     return next(((text, source) for text, source in given if text), (None, "default"))
+
+
+def _ini(config: pytest.Config, name: str) -> str | None:
+    """Return what an ini says, a number and a boolean of TOML as a text.
+
+    :raises pytest.UsageError: if it says what is no value of its type
+    """
+    try:
+        value = config.getini(name)
+    except (TypeError, ValueError) as error:
+        raise pytest.UsageError(f"ini {name}: {error}") from None
+    return None if value is None else str(value)
 
 
 def _parse_keep(text: str) -> str:

@@ -28,8 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[options.KEY] = options.read(config)
-    engines.check(config.stash[options.KEY])
+    with options.unless_about_pytest(config):
+        config.stash[options.KEY] = options.read(config)
+        engines.check(config.stash[options.KEY])
     config.addinivalue_line("markers", marker.SIGNATURE)
 
 

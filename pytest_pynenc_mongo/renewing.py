@@ -38,7 +38,10 @@ def end_spoilt(config: pytest.Config) -> None:
 
 def _is_spoilt(value: Any, _key: object, failure: Any) -> bool:
     if failure is not None:
-        return any(isinstance(each, BlockedError) for each in failure)
+        # pytest 8.0 keeps the error alone, later ones keep its traceback beside it
+        return any(
+            isinstance(each, BlockedError) for each in (failure if type(failure) is tuple else [failure])
+        )
     from pymongo import MongoClient
 
     from pynenc_mongo.storage import client

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pynenc_mongo import leftovers
+from pytest_pynenc_mongo import config_keys, leftovers
 from pytest_pynenc_mongo.children import Children, Ended
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.executors import Hurry, watch
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pynenc.runner.base_runner import BaseRunner
     from pynenc.runner.runner_context import RunnerContext
 
-# app classes without a runner of their own have one that runs nothing
-_PLACEHOLDERS = ("DummyRunner", "ExternalRunner")
 DEFAULT_RUNNER = "ThreadRunner"
 # MultiThreadRunner's, now and then, when it stops
 _PYNENC_S_OWN_FAILURE = "dictionary changed size during iteration"
@@ -37,9 +35,13 @@ _EXPECTED_WARNINGS = (
 
 
 def runner_class_name(app: "Pynenc") -> str:
-    """Return the app's own runner class, or one that runs tasks in threads where it has none."""
+    """Return the app's own runner class, or one that runs tasks in threads where it has none.
+
+    :raises ConfigError: if there is no such class
+    """
     chosen = app.conf.runner_cls
-    return DEFAULT_RUNNER if chosen in _PLACEHOLDERS else chosen
+    config_keys.check_runner(chosen, f"app {app.app_id!r}")
+    return DEFAULT_RUNNER if chosen in config_keys.NO_RUNNERS else chosen
 
 
 @contextmanager

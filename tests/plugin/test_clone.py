@@ -26,6 +26,16 @@ def test_a_test_of_the_example_runs_from_the_root(arguments: tuple[str, ...]) ->
     assert "1 passed" in result.stdout
 
 
+def test_the_example_needs_no_plugin_but_this_one_and_xdist() -> None:
+    others = [f"-pno:{name}" for name in ("timeout", "socket", "hypothesispytest", "anyio", "cacheprovider")]
+    command = [sys.executable, "-m", "pytest", *others, "--collect-only", "-q"]
+    result = subprocess.run(
+        command, cwd=ROOT / "examples", capture_output=True, text=True, timeout=50, check=False
+    )
+    assert result.returncode == pytest.ExitCode.OK, result.stdout + result.stderr
+    assert f"test_crash.py::{CRASH}" in result.stdout
+
+
 def test_the_types_of_the_fixtures_are_public(pytester: pytest.Pytester) -> None:
     assert all(hasattr(pytest_pynenc_mongo, name) for name in pytest_pynenc_mongo.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):

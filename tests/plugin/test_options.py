@@ -7,6 +7,7 @@ import pytest
 from tests.plugin.helpers import closed_port, make_ini, make_shop, make_sitecustomize, output, run
 
 CONNECT_SECONDS = 5.0
+SCHEMES = "mongodb://, mongodb+srv://, mongomock://, embedded://"
 MONGOMOCK, EMBEDDED = "mongomock://", "embedded://"
 URL_VARIABLE = "PYTEST_PYNENC_MONGO_URL"
 PRINTS_URL = """
@@ -71,7 +72,12 @@ def test_a_malformed_url_is_refused_by_the_name_of_its_source(
     [
         ("mongodb://h.example/?w=0", "*asks for w=0: *Leave the option out*"),
         ("mongodb://h.example/?tls=true&JOURNAL=false", "*asks for journal=false: *Leave the option out*"),
-        ("postgres://ann:secret@db/shop", "malformed MongoDB URL 'postgres://ann:***@db/shop'"),
+        (
+            "postgres://ann:secret@db/shop",
+            f"malformed MongoDB URL 'postgres://ann:***@db/shop': it must begin with one of {SCHEMES}; ",
+        ),
+        ("embeded://", "'embeded://': it must begin with one of *, embedded://; "),
+        ("localhost:27017", "'localhost:27017': it must begin with one of *, embedded://; "),
         ("mongodb://ann:secret@:27017/shop", "'mongodb://ann:***@:27017/shop': it names no host"),
         ("mongodb://ann:secret@db/sh.op", "MongoDB refuses the database name 'sh.op'"),
         (f"mongodb://ann:secret@db/{'x' * 64}", "it is 64 bytes long"),
@@ -86,6 +92,8 @@ def test_a_malformed_url_is_refused_by_the_name_of_its_source(
         "w=0",
         "journal=false",
         "scheme",
+        "scheme with a typo",
+        "no scheme",
         "no host",
         "database name",
         "long database name",
@@ -134,9 +142,41 @@ def says_plainly(result: pytest.RunResult, message: str) -> None:
         assert sign_of_a_traceback not in output(result)
 
 
+BROKEN_MODULES = {
+    "broken": "app = None\nRATE = 1 / 0\n",
+    "importing": "import nowhere\n",
+    "misspelt": "app = (\n",
+    "in_library": "import json\n\nRATES = json.loads('')\n",
+}
 BROKEN_APPS = [
-    pytest.param("shop.nowhere:app", "importing 'shop.nowhere' failed with ModuleNotFoundError", id="module"),
-    pytest.param("shop.broken:app", "importing 'shop.broken' failed with ZeroDivisionError", id="import"),
+    pytest.param(
+        "shop.nowhere:app",
+        "importing 'shop.nowhere' failed with ModuleNotFoundError: No module named 'shop.nowhere'; "
+        "name its folder in pytest's ini pythonpath, or install it",
+        id="module",
+    ),
+    pytest.param(
+        "shop.broken:app",
+        "importing 'shop.broken' failed with ZeroDivisionError: division by zero, at src/shop/broken.py:2: "
+        "RATE = 1 / 0",
+        id="import",
+    ),
+    pytest.param(
+        "shop.importing:app",
+        "importing 'shop.importing' failed with ModuleNotFoundError: No module named 'nowhere', "
+        "at src/shop/importing.py:1: import nowhere",
+        id="import of another",
+    ),
+    pytest.param(
+        "shop.misspelt:app",
+        "failed with SyntaxError: '(' was never closed, at src/shop/misspelt.py:1: app = (",
+        id="syntax",
+    ),
+    pytest.param(
+        "shop.in_library:app",
+        "failed with JSONDecodeError: *, at src/shop/in_library.py:3: RATES = json.loads('')",
+        id="import that fails in a library",
+    ),
     pytest.param("shop.app:nothing", "there is no such attribute; apps there: app", id="attribute"),
     pytest.param("shop.app:pid", "is no Pynenc app, it is Task; apps there: app", id="no app"),
 ]
@@ -164,7 +204,8 @@ def test_an_app_path_that_leads_nowhere_fails_each_test_under_xdist(
 
 def make_broken_shop(pytester: pytest.Pytester, path: str) -> None:
     make_shop(pytester)
-    (pytester.path / "src" / "shop" / "broken.py").write_text("1 / 0\n")
+    for name, source in BROKEN_MODULES.items():
+        (pytester.path / "src" / "shop" / f"{name}.py").write_text(source)
     make_ini(pytester, "pythonpath = src", f"pynenc_app = {path}")
 
 
@@ -270,3 +311,93 @@ def test_asked_for_ids_a_run_prints_ids(pytester: pytest.Pytester) -> None:
 def test_a_run_without_our_fixtures_says_nothing_of_mongodb(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_other(): pass")
     assert "pynenc-mongo:" not in run(pytester).stdout.str()
+
+
+ABOUT_PYTEST = [("--help",), ("--markers",), ("--fixtures", "-q"), ("--version",), ("--version", "--version")]
+
+
+@pytest.mark.parametrize("arguments", ABOUT_PYTEST, ids=" ".join)
+def test_a_wrong_option_does_not_hide_what_pytest_tells_of_itself(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    expected = run(pytester, *arguments)
+    monkeypatch.setenv(URL_VARIABLE, "nonsense")
+    told = run(pytester, *arguments)
+    assert told.ret == pytest.ExitCode.OK
+    assert [line for line in told.stdout.lines if " in 0." not in line] == [
+        line for line in expected.stdout.lines if " in 0." not in line
+    ]
+
+
+def test_the_marker_is_listed_whole(pytester: pytest.Pytester) -> None:
+    lines = run(pytester, "--markers").stdout.lines
+    (line,) = [line for line in lines if line.startswith("@pytest.mark.pynenc_mongo(")]
+    # pytest breaks a marker's line at the first colon
+    assert line.startswith(
+        "@pytest.mark.pynenc_mongo(app=, runner=, config=, keep=, timeout=): what one test "
+    )
+    assert line.endswith("timeout=60, the seconds to wait for a result")
+
+
+def test_two_apps_in_a_module_are_told_the_ini_and_the_marker(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_shop="""
+        from pynenc import Pynenc
+
+        shop, bar = (Pynenc(config_values={"app_id": name}) for name in ("shop", "bar"))
+
+        def test_one(pynenc_app): ...
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(errors=1)
+    says_plainly(
+        result,
+        "test_shop holds 2 Pynenc apps (shop, bar): name the one under test in the ini pynenc_app, or for "
+        "one test by the marker pynenc_mongo(app=...): test_shop:shop, for example",
+    )
+
+
+TYPED = """
+    from pytest_pynenc_mongo import options
+
+    def test_typed(pytestconfig):
+        chosen = pytestconfig.stash[options.KEY]
+        assert (chosen.timeout_seconds, chosen.runner_timeout_seconds, chosen.sweep) == (7.0, 1.5, False)
+        assert chosen.keep == "failed"
+"""
+TYPED_INI = """
+    pynenc_mongo_timeout = {number}
+    pynenc_mongo_runner_timeout = 1.5
+    pynenc_mongo_sweep = false
+    pynenc_mongo_keep = "failed"
+"""
+native_toml = pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest 9 brings native TOML")
+
+
+@native_toml
+def test_native_toml_may_give_numbers_and_booleans(pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml("[tool.pytest]" + TYPED_INI.format(number=7))
+    pytester.makepyfile(TYPED)
+    run(pytester).assert_outcomes(passed=1)
+
+
+def test_toml_of_texts_may_give_numbers_and_booleans(pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]" + TYPED_INI.format(number=7))
+    pytester.makepyfile(TYPED)
+    run(pytester).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("number", ["0", "true", '"soon"'])
+@pytest.mark.parametrize(
+    "table", [pytest.param("[tool.pytest]", marks=native_toml), "[tool.pytest.ini_options]"]
+)
+def test_what_is_no_number_is_refused_in_toml_too(pytester: pytest.Pytester, table: str, number: str) -> None:
+    pytester.makepyprojecttoml(table + TYPED_INI.format(number=number))
+    refused(pytester, "pynenc_mongo_timeout")
+
+
+@pytest.mark.parametrize("number", ["0", "soon", "nan"])
+def test_what_is_no_number_is_refused_in_an_ini(pytester: pytest.Pytester, number: str) -> None:
+    make_ini(pytester, f"pynenc_mongo_timeout = {number}")
+    refused(pytester, f"ini pynenc_mongo_timeout: '{number}' is not a number of seconds")
