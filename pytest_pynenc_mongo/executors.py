@@ -46,7 +46,7 @@ class Executor(Protocol):
         ...
 
     def has_died(self, context: "RunnerContext") -> bool:
-        """Whether a runner that was its own, or a child of that, has died as far as it knows."""
+        """Whether a runner that is its own, or a child of that, is over because it is."""
         ...
 
     @property

@@ -1,10 +1,11 @@
 """What the clock or an event starts, started now, by pynenc's own road: the trigger loop of a runner."""
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pytest_pynenc_mongo import executors
+from pytest_pynenc_mongo import executors, prospects
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.waiting import Wait
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from pynenc.invocation.dist_invocation import DistributedInvocation
     from pynenc.task import Task
     from pynenc.trigger.conditions import CronCondition, ValidCondition
+
+__tracebackhide__ = True
 
 _TICK = timedelta(microseconds=1)
 _NEVER, _FOREVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -39,7 +42,6 @@ class Cron:
         :param cron: the schedule, where the task has several
         :raises RunnerError: if the task has no such cron, nobody runs its app, or nobody gets to it in time
         """
-        __tracebackhide__ = True
         app = task.app
         _insist_on_somebody(app)
         condition = _cron_of(task, cron)
@@ -87,7 +89,6 @@ class Event:
 
         :raises RunnerError: if nobody runs the app, or nobody gets to it in time
         """
-        __tracebackhide__ = True
         trigger = self._app.trigger
         _insist_on_somebody(self._app)
         event_id = trigger.emit_event(code, dict(payload or {}))
@@ -129,15 +130,12 @@ class _Turns:
 
 def _insist_on_somebody(app: "Pynenc") -> None:
     """Refuse to trigger what nobody would run; runners register the triggers of an app, too."""
-    __tracebackhide__ = True
-    who = executors.of(app)
-    if not who.all:
-        raise RunnerError(f"nobody runs app {app.app_id!r}: request pynenc_runner or pynenc_worker")
-    who.check()
+    executors.of(app).check_server()
+    if why := prospects.nobody_runs(app, math.inf):
+        raise RunnerError(why)
 
 
 def _cron_of(task: "Task[Any, Any]", cron: str) -> "CronCondition":
-    __tracebackhide__ = True
     crons = _crons_of(task)
     if cron:
         crons = {each: condition for each, condition in crons.items() if each == cron}

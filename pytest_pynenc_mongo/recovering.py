@@ -1,11 +1,10 @@
 """Recovery, now: what runners that have died had in their hands is taken back at once."""
 
-import os
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
-from pytest_pynenc_mongo import executors
+from pytest_pynenc_mongo import children, executors
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
@@ -19,7 +18,7 @@ class Recover:
     """Does now what pynenc's two recovery tasks do in time, for one app: `recover()`, `recover(another_app)`.
 
     Dead are, at once, the runners of workers that have ended, runners here that have stopped or failed, and
-    whatever runner's process is gone. A runner that lives loses nothing, however long it has been silent.
+    children of runners whose process has ended. A runner that lives loses nothing, however silent it is.
     """
 
     def __init__(self, app: "Pynenc") -> None:
@@ -43,7 +42,7 @@ class _Deaths:
 
     def __init__(self, app: "Pynenc") -> None:
         self._app = app
-        self._executors = executors.of(app).all
+        self._executors = executors.of(app)
         self._is_settled = False
 
     def has_died(self, runner_id: str) -> bool:
@@ -58,7 +57,7 @@ class _Deaths:
 
     def settle(self) -> None:
         """Wait, once, until those that live have gone a step further."""
-        if not self._is_settled and any(executor.is_alive for executor in self._executors):
+        if not self._is_settled and self._executors.are_alive:
             threading.Event().wait(_STEP_SECONDS)
         self._is_settled = True
 
@@ -66,17 +65,11 @@ class _Deaths:
         context = self._app.state_backend.get_runner_context(runner_id)
         if context is None:  # it died before it could say who it is
             return True
-        if any(executor.has_died(context) for executor in self._executors):
+        if any(executor.has_died(context) for executor in self._executors.all):
             return True
         here = socket.gethostname()
-        return any(each.hostname == here and _is_gone(each.pid) for each in executors.lineage(context))
-
-
-def _is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # somebody else's
-        return False
-    return False
+        return any(
+            self._executors.end_of(each.runner_id, each.pid)
+            or (each.hostname == here and children.has_ended(each.pid))
+            for each in executors.lineage(context)
+        )

@@ -124,11 +124,7 @@ class _RunnerThread:
         return ""
 
     def has_died(self, context: "RunnerContext") -> bool:
-        if context.root_runner_id != self.runner.runner_id:
-            return False
-        # ProcessRunner's children have its own process id, and it lists those that live
-        living = [self.runner.runner_id, *getattr(self.runner, "child_runner_ids", ())]
-        return not self.is_alive or context.runner_id not in living
+        return context.root_runner_id == self.runner.runner_id and not self.is_alive
 
     @property
     def pids(self) -> set[int]:

@@ -146,21 +146,13 @@ CRASHES = """
         "runner_cls",
         [
             pytest.param(name, marks=pytest.mark.pynenc_mongo(runner=name, config={"num_processes": 1}))
-            for name in ("PersistentProcessRunner", "MultiThreadRunner")
+            for name in ("ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner")
         ]
     )
     def test_a_child_of_a_runner_that_lives(
         request, runner_cls, executor, pynenc_app, pynenc_recover, pynenc_wait, waits_for, tmp_path
     ):
         request.getfixturevalue(executor)
-        cake = explode(str(tmp_path / "oven"))
-        waits_for(lambda: pynenc_recover() == [cake])
-        assert pynenc_wait(cake) == "a cake"
-
-    @pytest.mark.pynenc_mongo(runner="ProcessRunner")
-    def test_a_child_of_process_runner_here(
-        pynenc_app, pynenc_runner, pynenc_recover, pynenc_wait, waits_for, tmp_path
-    ):
         cake = explode(str(tmp_path / "oven"))
         waits_for(lambda: pynenc_recover() == [cake])
         assert pynenc_wait(cake) == "a cake"
@@ -202,4 +194,4 @@ WAITS_FOR = """
 def test_other_ways_to_die(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
     pytester.makeconftest(CONFTEST + WAITS_FOR)
     pytester.makepyfile(CRASHES)
-    run(pytester, *on_engine).assert_outcomes(passed=8)
+    run(pytester, *on_engine).assert_outcomes(passed=9)
