@@ -189,12 +189,15 @@ def guarded(guard: Guard) -> Generator[None]:
     _guards.append(guard)
     BaseRunner.waiting_for_results = waiting_for_results  # type: ignore[method-assign]
     BaseRunner.async_waiting_for_results = async_waiting_for_results  # type: ignore[method-assign]
-    hidden = vars(dist_invocation).get("__tracebackhide__", False)
+    hidden = vars(dist_invocation).get("__tracebackhide__")
     dist_invocation.__tracebackhide__ = _is_ours  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        dist_invocation.__tracebackhide__ = hidden  # type: ignore[attr-defined]
+        if hidden is None:
+            del dist_invocation.__tracebackhide__  # type: ignore[attr-defined]
+        else:
+            dist_invocation.__tracebackhide__ = hidden  # type: ignore[attr-defined]
         BaseRunner.waiting_for_results = wait  # type: ignore[method-assign]
         BaseRunner.async_waiting_for_results = async_wait  # type: ignore[method-assign]
         _guards.remove(guard)

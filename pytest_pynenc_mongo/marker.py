@@ -76,6 +76,7 @@ def _what_is_wrong(mark: pytest.Mark) -> str:
         return f"@pytest.mark.{NAME}: {mistyped[0]} is {mark.kwargs[mistyped[0]]!r}"
     if mark.kwargs.get("keep", KEEP[0]) not in KEEP:
         return f"@pytest.mark.{NAME}: keep is {mark.kwargs['keep']!r}, not one of {', '.join(KEEP)}"
-    if not mark.kwargs.get("timeout", 1) > 0:
-        return f"@pytest.mark.{NAME}: timeout is {mark.kwargs['timeout']!r}, not greater than 0"
+    timeout = mark.kwargs.get("timeout", 1)
+    if isinstance(timeout, bool) or not 0 < timeout < float("inf"):
+        return f"@pytest.mark.{NAME}: timeout is {timeout!r}, no number of seconds greater than 0"
     return ""

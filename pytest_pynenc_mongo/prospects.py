@@ -77,6 +77,8 @@ def what_is_known(app: "Pynenc", ids: "Sequence[InvocationId]") -> str:
 
 
 def _who_has(app: "Pynenc", record: "InvocationStatusRecord") -> str:
+    if record.status.is_available_for_run():
+        return ", nobody has taken it"
     context = app.state_backend.get_runner_context(record.runner_id) if record.runner_id else None
     if context is None:
         return ""

@@ -136,6 +136,12 @@ NOBODY = """
         with refused(f"worker {pynenc_worker.pid} ended with exit code -9; .*"):
             brew().result
 
+    def test_it_says_so_at_once(pynenc_app):
+        begin = monotonic()
+        with refused(NOBODY):
+            brew().result
+        assert monotonic() - begin < 0.3
+
     def test_a_thread_that_does_something_else(pynenc_app):
         end = threading.Event()
         threading.Thread(target=end.wait).start()
@@ -153,7 +159,7 @@ def test_nobody_runs_the_app(
 ) -> None:
     make_shop(pytester, source=SHOP)
     make_module(pytester, NOBODY)
-    run(pytester, *on_engine, *arguments).assert_outcomes(passed=10)
+    run(pytester, *on_engine, *arguments).assert_outcomes(passed=11)
 
 
 SOMEBODY = """
@@ -300,6 +306,7 @@ DEAD = """
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 @with_xdist
 def test_the_process_that_ran_it_is_dead(
     pytester: pytest.Pytester, on_engine: tuple[str, ...], arguments: tuple[str, ...]
@@ -400,6 +407,7 @@ STUCK = """
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 @with_xdist
 def test_nothing_comes_of_it(
     pytester: pytest.Pytester, on_engine: tuple[str, ...], arguments: tuple[str, ...]
@@ -407,3 +415,133 @@ def test_nothing_comes_of_it(
     make_shop(pytester, source=SHOP)
     make_module(pytester, STUCK)
     run(pytester, *on_engine, *arguments, seconds=100).assert_outcomes(passed=11)
+
+
+def test_the_user_s_line_and_the_sentence_are_shown(pytester: pytest.Pytester) -> None:
+    make_shop(pytester, "pynenc_mongo_result_timeout = 0.2", source=SHOP)
+    pytester.makepyfile(
+        """
+        import asyncio
+        import unittest
+        import pytest
+        from shop.app import brew
+
+        def test_result(pynenc_app):
+            assert brew().result == "tea"
+
+        def test_results(pynenc_app):
+            assert list(brew.parallelize([()]).results) == ["tea"]
+
+        def test_wait(pynenc_app, pynenc_wait):
+            assert pynenc_wait(brew()) == "tea"
+
+        def test_idle(pynenc_app, pynenc_wait):
+            brew()
+            pynenc_wait.idle()
+
+        def test_until(pynenc_app, pynenc_wait):
+            pynenc_wait.until(lambda: False, timeout=0.1)
+
+        class Tests(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def app(self, pynenc_app):
+                pass
+
+            def test_unit(self):
+                assert brew().result == "tea"
+
+        @pytest.fixture
+        def tea(pynenc_app):
+            return brew().result
+
+        def test_fixture(tea):
+            pass
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(failed=6, errors=1)
+    result.stdout.fnmatch_lines(
+        ["E  *RunnerError: nobody runs app 'shop': request pynenc_runner or pynenc_worker"]
+    )
+    shown = output(result)
+    assert shown.count("E       pytest_pynenc_mongo.errors.RunnerError: ") == 7
+    assert "dist_invocation" not in shown
+    assert "pytest_pynenc_mongo/" not in shown
+
+
+@pytest.mark.parametrize(
+    ("ini", "variable", "marker", "seconds"),
+    [
+        ("0.2", "", "", 0.2),
+        ("30", "0.2", "", 0.2),
+        ("30", "30", "timeout=0.2", 0.2),
+    ],
+    ids=["ini", "environment", "marker"],
+)
+def test_the_deadline_can_be_said(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    ini: str,
+    variable: str,
+    marker: str,
+    seconds: float,
+) -> None:
+    make_shop(pytester, f"pynenc_mongo_result_timeout = {ini}", source=SHOP)
+    if variable:
+        monkeypatch.setenv("PYTEST_PYNENC_MONGO_RESULT_TIMEOUT", variable)
+    pytester.makepyfile(
+        f"""
+        import pytest
+        from shop.app import hang
+
+        @pytest.mark.pynenc_mongo({marker})
+        def test_it(pynenc_app, pynenc_worker):
+            try:
+                hang("started").result
+            finally:
+                open("end", "x").close()
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"E  *RunnerError: no result after {seconds} s: hang is *"])
+
+
+@pytest.mark.parametrize("timeout", ["'soon'", "0", "-1", "True"])
+def test_a_deadline_that_is_none_is_refused(pytester: pytest.Pytester, timeout: str) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.pynenc_mongo(timeout={timeout})
+        def test_it(pynenc_app):
+            pass
+        """
+    )
+    result = run(pytester)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: *::test_it: @pytest.mark.pynenc_mongo: timeout is {timeout}*"])
+
+
+def test_afterwards_pynenc_waits_as_before(pytester: pytest.Pytester) -> None:
+    make_shop(pytester, source=SHOP)
+    pytester.makepyfile(
+        """
+        from pynenc.invocation import dist_invocation
+        from pynenc.runner import BaseRunner
+
+        NAMES = ["waiting_for_results", "async_waiting_for_results"]
+        BEFORE = [vars(BaseRunner)[name] for name in NAMES]
+
+        def is_as_before():
+            return [vars(BaseRunner)[name] for name in NAMES] == BEFORE
+
+        def test_during(pynenc_app, pynenc_runner):
+            assert not is_as_before()
+
+        def test_afterwards():
+            assert is_as_before()
+            assert "__tracebackhide__" not in vars(dist_invocation)
+        """
+    )
+    run(pytester).assert_outcomes(passed=2)
