@@ -6,9 +6,10 @@ where it waits in C, and before it can write a word to the store of an app that 
 
 import ctypes
 import threading
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from pytest_pynenc_mongo import clock
 
 if TYPE_CHECKING:
     from pynenc.invocation.base_invocation import BaseInvocation
@@ -39,15 +40,20 @@ def end_threads(threads: Sequence[threading.Thread]) -> list[threading.Thread]:
 
     See https://docs.python.org/3/c-api/init.html#c.PyThreadState_SetAsyncExc
     """
-    for thread in threads:
+    # without the processes that it waited for, one may end by itself
+    for thread in _alive_after(threads, _END_SECONDS):
         # it ends in another test's time, which has nothing to do with it
         thread._invoke_excepthook = _say_nothing  # type: ignore[attr-defined] # noqa: SLF001
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)
         )
-    deadline = time.monotonic() + _END_SECONDS
+    return _alive_after(threads, _END_SECONDS)
+
+
+def _alive_after(threads: Sequence[threading.Thread], seconds: float) -> list[threading.Thread]:
+    deadline = clock.now() + seconds
     for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+        thread.join(max(0.0, deadline - clock.now()))
     return [thread for thread in threads if thread.is_alive()]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.helpers import make_ini, make_shop, run
+from tests.plugin.helpers import make_ini, make_shop, output, run
 
 SHOP = """
     import os
