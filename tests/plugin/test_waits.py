@@ -61,6 +61,7 @@ HELP = """
     import sys
     import threading
     from contextlib import contextmanager
+    from pathlib import Path
     from time import monotonic
     import pytest
     from pytest_pynenc_mongo import RunnerError
@@ -72,7 +73,7 @@ HELP = """
             yield
         end, said = monotonic(), str(caught.value).partition("\\n")[0]
         if os.path.exists(since):
-            begin = max(begin, float(open(since).read()))
+            begin = max(begin, float(Path(since).read_text()))
         took = end - begin
         assert re.fullmatch(sentence, said), said
         assert took < 2.0, took
@@ -175,7 +176,7 @@ SOMEBODY = """
         late.start()
         assert invocation.result == "tea"
         runner.stop_runner_loop()
-        thread.join()
+        thread.join(10)
 
     def test_a_runner_in_a_child_process(pynenc_app):
         os.environ["PYNENC__RUNNER_CLS"] = "ThreadRunner"
@@ -184,7 +185,7 @@ SOMEBODY = """
             try:
                 assert brew().result == "tea"
             finally:
-                process.terminate()
+                process.kill()
 
     def test_a_runner_of_a_child_s_child(pynenc_app):
         os.environ["PYNENC__RUNNER_CLS"] = "ThreadRunner"
@@ -194,7 +195,7 @@ SOMEBODY = """
             try:
                 assert brew().result == "tea"
             finally:
-                os.killpg(process.pid, 15)
+                os.killpg(process.pid, 9)
 
     def test_nobody_is_needed(pynenc_app, monkeypatch):
         monkeypatch.setenv("PYNENC__DEV_MODE_FORCE_SYNC_TASKS", "true")
@@ -208,7 +209,7 @@ SOMEBODY = """
         thread.start()
         assert brew().result == "tea"
         runner.stop_runner_loop()
-        thread.join()
+        thread.join(10)
 """
 
 
