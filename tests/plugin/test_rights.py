@@ -214,7 +214,10 @@ def test_within_one_database_a_dead_run_s_collections_are_swept_and_kept_ones_st
 def test_one_line_says_which_collections_a_run_uses(shop: pytest.Pytester) -> None:
     result = run(shop, f"--pynenc-mongo-db={SHARED}", "-k", "empty")
     result.stdout.re_match_lines(
-        [rf"pynenc-mongo: .*; database {SHARED}, collections pynenc_test_\w+_main\.\*; keep"]
+        [
+            "pynenc-mongo: mongomock in a child process, from default;",
+            rf"  database {SHARED}, collections pynenc_test_\w+_main\.\*; keep",
+        ]
     )
 
 
