@@ -5,7 +5,7 @@ In a database that the user names for all runs, a run has the collections that b
 
 import re
 import uuid
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
 _RUN_ID_LENGTH = 8
-# of a pipeline's 1,000 stages, that no server is asked for more than it likes
-_UNION_LENGTH = 200
-# what a server without $unionWith says: an unknown stage (MongoDB before 4.4), not supported, not implemented
-_NO_UNION_CODES = (40324, 304, 238)
 _NAME = pytest.StashKey[str]()
 
 
@@ -212,7 +208,7 @@ class TestDatabase:
         """
         self._renew(clock.now() if now is None else now)
         found = self._found()
-        in_use = self._in_use(found.own)
+        in_use = self._in_use(found.lasting)
         self._recent_apps[:] = purging.used_last(self._recent_apps, found, in_use)
         passing = found.passing(self._recent_apps)
         for name in (*found.foreign, *sorted(passing)):
@@ -281,33 +277,7 @@ class TestDatabase:
                 yield each
 
     def _in_use(self, names: Iterable[str]) -> set[str]:
-        """Return those of its collections that hold documents."""
-        from pymongo.errors import OperationFailure
-
-        names = sorted(names)
-        groups = (names[place : place + _UNION_LENGTH] for place in range(0, len(names), _UNION_LENGTH))
-        try:
-            return {found["_id"] for group in groups for found in self._first_of_each(group)}
-        except OperationFailure as error:
-            if error.code not in _NO_UNION_CODES:
-                raise
-        return {name for name in names if self.handle[name].find_one({}, ["_id"])}
-
-    def _first_of_each(self, names: Sequence[str]) -> Iterable[dict[str, Any]]:
-        """Return, for each collection that holds documents, one that has its name for an `_id`.
-
-        See https://www.mongodb.com/docs/manual/reference/operator/aggregation/unionWith/ (MongoDB 4.4).
-        """
-        unions = [
-            {
-                "$unionWith": {
-                    "coll": name,
-                    "pipeline": [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}],
-                }
-            }
-            for name in names
-        ]
-        return self.owner_collection.aggregate([{"$match": {"_id": None}}, *unions])
+        return purging.in_use(self.owner_collection, names)
 
 
 def _placed(server: TestServer, name: str, within: str) -> TestDatabase:

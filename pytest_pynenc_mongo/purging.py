@@ -5,7 +5,7 @@ test finds them made. All else goes, whoever made it.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,11 @@ _APP = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(~[0-9a-f]+)?")
 # what listIndexes says of every index, and of no index that is unlike the others
 _OF_EVERY_INDEX = ("v", "ns", "background")
 
+# of a pipeline's 1,000 stages, that no server is asked for more than it likes
+_UNION_LENGTH = 200
+# what a server without $unionWith says: an unknown stage (MongoDB before 4.4), not supported, not implemented
+_NO_UNION_CODES = (40324, 304, 238)
+
 
 @dataclass(frozen=True)
 class Found:
@@ -31,6 +36,11 @@ class Found:
 
     own: Mapping[str, str]  # a collection's name -> its app's part of it
     foreign: tuple[str, ...]
+
+    @property
+    def lasting(self) -> list[str]:
+        """The product's collections of apps that later tests may use."""
+        return [name for name, app in self.own.items() if not _PASSING_APP.fullmatch(app)]
 
     def passing(self, recent: Iterable[str]) -> set[str]:
         """Return the product's collections that go: no test will use them again, or no test did lately.
@@ -69,9 +79,38 @@ def used_last(recent: Iterable[str], found: Found, in_use: Iterable[str]) -> Ite
     """
     used = {found.own[name] for name in in_use if name in found.own}
     before = [app for app in recent if app not in used]
-    there = {app for app in found.own.values() if not _PASSING_APP.fullmatch(app)}
+    there = {found.own[name] for name in found.lasting}
     yield from (app for app in before if app in there)
     yield from sorted(there - {*before})
+
+
+def in_use(beside: "Collection[dict[str, Any]]", names: Iterable[str]) -> set[str]:
+    """Return those collections that hold documents; one command for 200 of them where the server can.
+
+    :param beside: a collection that is there, in the same database
+    """
+    from pymongo.errors import OperationFailure
+
+    names = sorted(names)
+    groups = (names[place : place + _UNION_LENGTH] for place in range(0, len(names), _UNION_LENGTH))
+    try:
+        return {found["_id"] for group in groups for found in _first_of_each(beside, group)}
+    except OperationFailure as error:
+        if error.code not in _NO_UNION_CODES:
+            raise
+    return {name for name in names if beside.database[name].find_one({}, ["_id"])}
+
+
+def _first_of_each(beside: "Collection[dict[str, Any]]", names: Sequence[str]) -> Iterable[dict[str, Any]]:
+    """Return, for each collection that holds documents, one that has its name for an `_id`.
+
+    See https://www.mongodb.com/docs/manual/reference/operator/aggregation/unionWith/ (MongoDB 4.4).
+    """
+    unions = [
+        {"$unionWith": {"coll": name, "pipeline": [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}]}}
+        for name in names
+    ]
+    return beside.aggregate([{"$match": {"_id": None}}, *unions])
 
 
 def has_other_indexes(collection: "Collection[dict[str, Any]]") -> bool:

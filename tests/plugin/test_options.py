@@ -400,4 +400,4 @@ def test_what_is_no_number_is_refused_in_toml_too(pytester: pytest.Pytester, tab
 @pytest.mark.parametrize("number", ["0", "soon", "nan"])
 def test_what_is_no_number_is_refused_in_an_ini(pytester: pytest.Pytester, number: str) -> None:
     make_ini(pytester, f"pynenc_mongo_timeout = {number}")
-    refused(pytester, f"ini pynenc_mongo_timeout: '{number}' is not a number of seconds")
+    refused(pytester, f"ini pynenc_mongo_timeout: *'{number}*'")  # pytest 9.0 has its own words
