@@ -43,6 +43,15 @@ SHOP = """
             threading.Event().wait(0.01)
 
     @app.task
+    def nest(depth: int) -> int:
+        if not depth:
+            return 0
+        inner = nest(depth - 1)
+        with open("nested", "w") as file:
+            file.write(str(time.monotonic()))
+        return inner.result + 1
+
+    @app.task
     def boil(key: str) -> None:
         app.state_backend.get_invocation(key).result
 
@@ -319,9 +328,13 @@ def test_the_process_that_ran_it_is_dead(
 
 STUCK = """
     from pynenc.invocation import InvocationStatus
-    from shop.app import app, boil, brew, die, hang, pour, steep
+    from shop.app import app, boil, brew, die, hang, nest, pour, steep
 
     each_way = pytest.mark.parametrize("way", ["pynenc_runner", "pynenc_worker"])
+
+    @pytest.fixture
+    def pynenc_app_config(request):
+        return getattr(request, "param", {})
 
     @pytest.fixture
     def untied(pynenc_mongo_db):
@@ -370,6 +383,27 @@ STUCK = """
         with refused("nobody is left to run brew: all processes of MultiThreadRunner have ended"):
             brew().result
 
+    @pytest.mark.parametrize(
+        ("pynenc_app_config", "places", "remedy"),
+        [
+            ({"runner_cls": "PersistentProcessRunner", "num_processes": 1}, 1, "num_processes"),
+            ({"runner_cls": "ProcessRunner"}, os.cpu_count(), "min_parallel_slots"),
+        ],
+        ids=["PersistentProcessRunner", "ProcessRunner"],
+        indirect=["pynenc_app_config"],
+    )
+    @each_way
+    def test_each_process_waits(pynenc_app, pynenc_app_config, places, remedy, request, way):
+        request.getfixturevalue(way)
+        runner = pynenc_app_config["runner_cls"]
+        sentence = f"nest finds no process: all {places} of {runner} run tasks that wait: raise {remedy}"
+        with refused(sentence, since="nested"):
+            nest(places).result
+
+    @pytest.mark.pynenc_mongo(config={"runner_cls": "PersistentProcessRunner", "num_processes": 2})
+    def test_one_process_is_enough_for_one_who_waits(pynenc_app, pynenc_worker):
+        assert nest(1).result == 1
+
     def test_who_took_it_has_ended(pynenc_app, pynenc_worker_factory, pynenc_wait):
         first = pynenc_worker_factory(pynenc_app)
         assert brew().result == "tea"
@@ -415,7 +449,7 @@ def test_nothing_comes_of_it(
 ) -> None:
     make_shop(pytester, source=SHOP)
     make_module(pytester, STUCK)
-    run(pytester, *on_engine, *arguments, seconds=100).assert_outcomes(passed=11)
+    run(pytester, *on_engine, *arguments, seconds=100).assert_outcomes(passed=16)
 
 
 def test_the_user_s_line_and_the_sentence_are_shown(pytester: pytest.Pytester) -> None:
