@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import batched
 from typing import TYPE_CHECKING, cast
 
-from pytest_pynenc_mongo import children, clock, executors, outsiders
+from pytest_pynenc_mongo import children, clock, executors, outsiders, places
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
@@ -24,6 +24,7 @@ _AT_ONCE = 100  # invocations of a group that are looked at together
 _EVER_SECONDS = 30 * 365 * 24 * 3600.0
 # a process that has just been started gives a sign of life within
 _ANNOUNCED_SECONDS = 1.0
+_MOST_AT_WORK = 1000
 _CORE_TASKS = "pynenc.core_tasks"
 
 
@@ -235,7 +236,26 @@ class _Look:
         somebody_ended = len(self._runners.living) < len(self._runners.signs)
         if somebody_ended and not self._is_queued(key) and not self._is_taken_back(record):
             return f"{task.func_name} is in no queue: who took it has ended before it was PENDING"
-        return self._unconsumed(task)
+        return self._unconsumed(task) or self._finds_no_place(task)
+
+    def _finds_no_place(self, task: "TaskId") -> str:
+        contexts = self._runners.contexts(sign.runner_id for sign in self._runners.living).values()
+        if not places.are_limited(contexts):
+            return ""
+        why = places.none_is_free(self._app, contexts, self._who_waits())
+        return f"{task.func_name} finds no process: {why}" if why else ""
+
+    def _who_waits(self) -> set[str]:
+        """Return the runners whose task waits for one that has not finished, of all in the store."""
+        from pynenc.invocation.status import InvocationStatus
+
+        orchestrator, statuses = _orchestrator(self._app), [InvocationStatus.RUNNING, InvocationStatus.PAUSED]
+        at_work = orchestrator.get_invocation_ids_paginated(None, statuses, _MOST_AT_WORK)
+        waits = orchestrator.get_waited_for(at_work)
+        waited = orchestrator.get_tasks_and_records(list({key for each in waits.values() for key in each}))
+        unfinished = {key for key, (_, record) in waited.items() if not record.status.is_final()}
+        waiting = [key for key, each in waits.items() if not unfinished.isdisjoint(each)]
+        return {record.runner_id or "" for _, record in orchestrator.get_tasks_and_records(waiting).values()}
 
     def _unconsumed(self, task: "TaskId") -> str:
         """Return why nobody takes invocations of a task from its queue; empty if somebody may."""

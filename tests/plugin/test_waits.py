@@ -43,6 +43,15 @@ SHOP = """
             threading.Event().wait(0.01)
 
     @app.task
+    def nest(depth: int) -> int:
+        if not depth:
+            return 0
+        inner = nest(depth - 1)
+        with open("nested", "w") as file:
+            file.write(str(time.monotonic()))
+        return inner.result + 1
+
+    @app.task
     def boil(key: str) -> None:
         app.state_backend.get_invocation(key).result
 
@@ -319,9 +328,13 @@ def test_the_process_that_ran_it_is_dead(
 
 STUCK = """
     from pynenc.invocation import InvocationStatus
-    from shop.app import app, boil, brew, die, hang, pour, steep
+    from shop.app import app, boil, brew, die, hang, nest, pour, steep
 
     each_way = pytest.mark.parametrize("way", ["pynenc_runner", "pynenc_worker"])
+
+    @pytest.fixture
+    def pynenc_app_config(request):
+        return getattr(request, "param", {})
 
     @pytest.fixture
     def untied(pynenc_mongo_db):
@@ -370,6 +383,27 @@ STUCK = """
         with refused("nobody is left to run brew: all processes of MultiThreadRunner have ended"):
             brew().result
 
+    @pytest.mark.parametrize(
+        ("pynenc_app_config", "places", "remedy"),
+        [
+            ({"runner_cls": "PersistentProcessRunner", "num_processes": 1}, 1, "num_processes"),
+            ({"runner_cls": "ProcessRunner"}, os.cpu_count(), "min_parallel_slots"),
+        ],
+        ids=["PersistentProcessRunner", "ProcessRunner"],
+        indirect=["pynenc_app_config"],
+    )
+    @each_way
+    def test_each_process_waits(pynenc_app, pynenc_app_config, places, remedy, request, way):
+        request.getfixturevalue(way)
+        runner = pynenc_app_config["runner_cls"]
+        sentence = f"nest finds no process: all {places} of {runner} run tasks that wait: raise {remedy}"
+        with refused(sentence, since="nested"):
+            nest(places).result
+
+    @pytest.mark.pynenc_mongo(config={"runner_cls": "PersistentProcessRunner", "num_processes": 2})
+    def test_one_process_is_enough_for_one_who_waits(pynenc_app, pynenc_worker):
+        assert nest(1).result == 1
+
     def test_who_took_it_has_ended(pynenc_app, pynenc_worker_factory, pynenc_wait):
         first = pynenc_worker_factory(pynenc_app)
         assert brew().result == "tea"
@@ -415,7 +449,7 @@ def test_nothing_comes_of_it(
 ) -> None:
     make_shop(pytester, source=SHOP)
     make_module(pytester, STUCK)
-    run(pytester, *on_engine, *arguments, seconds=100).assert_outcomes(passed=11)
+    run(pytester, *on_engine, *arguments, seconds=100).assert_outcomes(passed=16)
 
 
 def test_the_user_s_line_and_the_sentence_are_shown(pytester: pytest.Pytester) -> None:
@@ -546,3 +580,88 @@ def test_afterwards_pynenc_waits_as_before(pytester: pytest.Pytester) -> None:
         """
     )
     run(pytester).assert_outcomes(passed=2)
+
+
+def test_history_may_lag_a_result_by_one_write(pytester: pytest.Pytester) -> None:
+    make_shop(pytester, source=SHOP)
+    pytester.makepyfile(
+        """
+        import threading
+        from pynenc.invocation import InvocationStatus
+        from shop.app import brew
+
+        def statuses(app, tea):
+            history = app.state_backend.get_history(tea.invocation_id)
+            return [entry.status_record.status.value for entry in history]
+
+        def test_history(pynenc_app, pynenc_runner, pynenc_wait, monkeypatch):
+            seen, backend = threading.Event(), pynenc_app.state_backend
+            add = backend.add_history
+
+            def add_late(invocation_id, record, runner):
+                if record.status == InvocationStatus.SUCCESS:
+                    assert seen.wait(10)
+                add(invocation_id, record, runner)
+
+            monkeypatch.setattr(backend, "add_history", add_late)
+            tea = brew()
+            assert tea.result == "tea"
+            assert statuses(pynenc_app, tea) == ["registered", "pending", "running"]
+            seen.set()
+            pynenc_wait.status(tea, InvocationStatus.SUCCESS)
+            assert statuses(pynenc_app, tea) == ["registered", "pending", "running", "success"]
+        """
+    )
+    run(pytester).assert_outcomes(passed=1)
+
+
+DYING_AT_START = """
+    import multiprocessing
+    import os
+    import pytest
+    from pytest_pynenc_mongo import RunnerError
+    from shop.app import brew
+
+    @pytest.mark.pynenc_mongo(runner="ProcessRunner")
+    def test_it(pynenc_app, pynenc_runner, monkeypatch):
+        import pynenc.runner.process_runner as module
+
+        monkeypatch.setattr(module, "run_invocation", lambda *arguments: os._exit(7))
+        with pytest.raises(RunnerError, match=r"process \\d+ that was to run brew ended with exit code 7"):
+            brew().result
+"""
+
+
+def test_a_process_that_dies_before_the_task_runs_is_named(
+    pytester: pytest.Pytester, on_engine: tuple[str, ...]
+) -> None:
+    make_shop(pytester, source=SHOP)
+    pytester.makepyfile(DYING_AT_START)
+    run(pytester, *on_engine).assert_outcomes(passed=1)
+
+
+def test_a_group_is_waited_for_while_one_of_it_may_end(
+    pytester: pytest.Pytester, on_engine: tuple[str, ...]
+) -> None:
+    make_shop(pytester, source=SHOP)
+    make_module(
+        pytester,
+        """
+        from pynenc.invocation.dist_invocation import DistributedInvocationGroup
+        from shop.app import die, hang
+
+        @pytest.mark.pynenc_mongo(runner="ProcessRunner")
+        def test_it(pynenc_app, pynenc_worker, pynenc_wait):
+            dead, at_work = die("SIGKILL"), hang("started")
+            pynenc_wait.until(lambda: os.path.exists("started"))
+            with refused(r"process \\d+ that ran die ended with SIGKILL"):
+                dead.result
+            results = DistributedInvocationGroup(hang, [dead, at_work]).results
+            # longer than the two looks that find the dead one
+            threading.Timer(1.0, Path("end").touch).start()
+            assert next(results) is None
+            with refused(r"process \\d+ that ran die ended with SIGKILL", since="end-of-wait"):
+                next(results)
+        """,
+    )
+    run(pytester, *on_engine).assert_outcomes(passed=1)
