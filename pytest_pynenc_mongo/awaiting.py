@@ -54,7 +54,9 @@ class Vigil:
         is_first = self._next_look == self._began
         self._next_look = clock.now() + _LOOK_EVERY_SECONDS
         if why := prospects.nobody_runs(self.app, self.waited):
-            raise RunnerError(why)
+            # of the last one who ended is told what it had in its hands
+            ran_it = prospects.why_never(self.app, ids, self.waited, seconds)
+            raise RunnerError(_with_output(ran_it, self.app) if ran_it else why)
         # most results are there before the second one
         why = "" if is_first else prospects.why_never(self.app, ids, self.waited, seconds)
         # what is so twice was not seen in the middle of a change
