@@ -56,12 +56,12 @@ class Vigil:
         if why := prospects.nobody_runs(self.app, self.waited):
             # of the last one who ended is told what it had in its hands
             ran_it = prospects.why_never(self.app, ids, self.waited, seconds)
-            raise RunnerError(_with_output(ran_it, self.app) if ran_it else why)
+            raise RunnerError(ran_it or why)
         # most results are there before the second one
         why = "" if is_first else prospects.why_never(self.app, ids, self.waited, seconds)
         # what is so twice was not seen in the middle of a change
         if why and why == self._suspected:
-            raise RunnerError(_with_output(why, self.app))
+            raise RunnerError(why)
         self._suspected = why
 
 
@@ -108,7 +108,7 @@ class Guard:
             known = self.what_is_known(app, ids)
             longer = "ini pynenc_mongo_result_timeout or marker pynenc_mongo(timeout=...)"
             text = f"no result after {self._seconds:g} s: {known}. To wait longer: {longer}"
-            raise RunnerError(_with_output(text, app))
+            raise RunnerError(text)
 
     def refuse_in_vain(self, vigil: "Vigil", ids: "Sequence[InvocationId]", seconds: float) -> None:
         """Refuse to wait where no result can come; for `seconds` at most it would be.
@@ -219,7 +219,3 @@ def _is_in_a_task() -> bool:
 def _name(app: "Pynenc", ids: "Sequence[InvocationId]") -> str:
     invocation = app.state_backend.get_invocation(ids[0])
     return invocation.task.task_id.func_name if invocation else f"invocation {ids[0]}"
-
-
-def _with_output(text: str, app: "Pynenc") -> str:
-    return "\n".join(filter(None, (text, executors.of(app).last_output())))

@@ -10,6 +10,7 @@ from pytest_pynenc_mongo.children import Ended
 from pytest_pynenc_mongo.errors import EngineError, RunnerError
 
 if TYPE_CHECKING:
+    import pytest
     from pynenc import Pynenc
     from pynenc.runner.runner_context import RunnerContext
 
@@ -41,8 +42,8 @@ class Executor(Protocol):
         """
         ...
 
-    def last_output(self) -> str:
-        """What it last wrote, for the failure of a task; empty where pytest's own report has it."""
+    def section(self) -> tuple[str, str] | None:
+        """A title and what it last wrote, for the report of its test; None where pytest's report has it."""
         ...
 
     def has_died(self, context: "RunnerContext") -> bool:
@@ -143,10 +144,8 @@ class Executors:
 
         return client.how_it_ended(self._url)
 
-    def last_output(self) -> str:
-        return "\n".join(filter(None, (executor.last_output() for executor in self._executors)))
 
-
+_of_test: list[Executor] = []  # those that have ended, too
 _of_apps: "WeakKeyDictionary[Pynenc, Executors]" = WeakKeyDictionary()
 
 
@@ -157,6 +156,15 @@ def of(app: "Pynenc") -> Executors:
 def watch(app: "Pynenc", executor: Executor) -> None:
     """Have whoever waits for a result of `app` in this process know who is there to compute it."""
     of(app).add(executor)
+    _of_test.append(executor)
+
+
+def show(report: "pytest.TestReport") -> None:
+    """Show in the report of a phase that failed what those wrote who ran tasks in its test, once."""
+    sections = filter(None, (executor.section() for executor in _of_test)) if report.failed else ()
+    report.sections += [(title, text) for title, text in sections if text not in report.longreprtext]
+    if report.when == "teardown":
+        _of_test.clear()
 
 
 def lineage(context: "RunnerContext") -> Iterator["RunnerContext"]:

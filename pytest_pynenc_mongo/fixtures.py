@@ -137,7 +137,7 @@ def pynenc_use_app(
     `with pynenc_use_app(app, max_retries=3): ...`; keyword arguments are more `config_values`.
     Afterwards the app is exactly as it was; then `pynenc_mongo_db` empties the database.
     """
-    from pytest_pynenc_mongo import awaiting, config_keys, crons, executors, wiring
+    from pytest_pynenc_mongo import awaiting, config_keys, crons, executors, loggers, wiring
 
     patience = marker.of(request.node).timeout or request.config.stash[options.KEY].result_timeout_seconds
     guard = awaiting.Guard(patience)
@@ -153,12 +153,13 @@ def pynenc_use_app(
                 "keyword arguments": more,
             },
         )
-        config = {**pynenc_app_config, **marked, **more}
-        with wiring.rewired(app, wiring.settings(pynenc_mongo_database, crons.settings(config))):
+        config = {**loggers.settings(request.config), **pynenc_app_config, **marked, **more}
+        settings = wiring.settings(pynenc_mongo_database, crons.settings(config))
+        with wiring.rewired(app, settings), guard.running(app):
             try:
-                with guard.running(app):
-                    yield app
-            except BaseException:
+                yield app
+            except BaseException as error:
+                interruption.notice(request.node, error)
                 executors.stop(app, interruption.hurry(request.node))
                 raise
             else:

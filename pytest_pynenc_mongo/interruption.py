@@ -56,12 +56,18 @@ def noticed(item: pytest.Item, phase: str) -> Generator[None]:
     try:
         yield
     except (KeyboardInterrupt, pytest.exit.Exception) as error:
-        if isinstance(error, KeyboardInterrupt) and not _is_interrupted(item.config):
-            report.note(item.config, f"interrupted: {item.nodeid}{_where(item, phase, error.__traceback__)}")
-        item.config.stash[_INTERRUPTED] = True
+        notice(item, error, phase)
         # Ctrl-C has killed the processes of runners, which would replace them
         executors.hurry_all(hurry(item))
         raise
+
+
+def notice(item: pytest.Item, error: BaseException, phase: str = "call") -> None:
+    """Say which test Ctrl-C met, if that is what `error` is, while its app is still where it was."""
+    if isinstance(error, KeyboardInterrupt) and not _is_interrupted(item.config):
+        report.note(item.config, f"interrupted: {item.nodeid}{_where(item, phase, error.__traceback__)}")
+    if isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
+        item.config.stash[_INTERRUPTED] = True
 
 
 def _where(item: pytest.Item, phase: str, traceback: TracebackType | None) -> str:
@@ -97,4 +103,4 @@ def _described(invocations: "Sequence[BaseInvocation[Any, Any]]") -> str:
         waiting = [each for each in ids if each not in final] or ids
         return awaiting.current().what_is_known(app, waiting)
     except PynencMongoError:
-        return f"{invocations[0].task.task_id.func_name} is in a store that is gone"
+        return f"{invocations[0].task.task_id.func_name}, in a store that is gone"

@@ -6,7 +6,14 @@ there last. Without that name nothing is changed. See docs/adr/0024.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pytest_pynenc_mongo import loggers
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from pynenc import Pynenc
 
 KEY = "pytest_pynenc_mongo"
 _WINNING, _PREFERRED = "winning", "preferred"
@@ -78,6 +85,18 @@ def _install() -> None:
 
     if "init_config_values" not in vars(ConfigPynencBase):
         ConfigPynencBase.init_config_values = init_config_values  # type: ignore[assignment]
+        _install_loggers()
+
+
+def _install_loggers() -> None:
+    """Have apps with overrides log as pytest does."""
+    from pynenc import app as pynenc_app
+    from pynenc.util.log import create_logger as create_pynenc_s
+
+    def create_logger(app: "Pynenc") -> "Logger":
+        return loggers.create(app) if KEY in (app.config_values or {}) else create_pynenc_s(app)
+
+    vars(pynenc_app)["create_logger"] = create_logger
 
 
 def _overrule(

@@ -8,6 +8,7 @@ import pytest
 from pytest_pynenc_mongo import (
     apps,
     engines,
+    executors,
     interruption,
     marker,
     no_server,
@@ -75,6 +76,7 @@ def pytest_fixture_setup(fixturedef: Any, request: pytest.FixtureRequest) -> Gen
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     outcome = yield
+    executors.show(outcome)
     no_server.shorten(item, outcome)
     interruption.remember_outcome(item, outcome)
     return outcome

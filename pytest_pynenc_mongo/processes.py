@@ -128,8 +128,13 @@ class Child:
 
 def tail_of(log: str) -> str:
     """Return the last lines of a log, for messages."""
-    lines = log.splitlines()[-_TAIL_LINES:]
+    lines = last_lines(log)
     return "\n".join(["its log ends with:", *lines]) if lines else "it wrote no log."
+
+
+def last_lines(log: str) -> list[str]:
+    """Return as many of the last lines of a log as one looks at."""
+    return log.splitlines()[-_TAIL_LINES:]
 
 
 def ending(exit_code: int) -> str:

@@ -119,9 +119,8 @@ class _RunnerThread:
     def how_it_ended(self) -> str:
         return f"{self._name} failed: {self._failure}" if self._failure else f"{self._name} has stopped"
 
-    def last_output(self) -> str:
+    def section(self) -> None:
         """Nothing: what it logs is in pytest's own report."""
-        return ""
 
     def has_died(self, context: "RunnerContext") -> bool:
         return context.root_runner_id == self.runner.runner_id and not self.is_alive

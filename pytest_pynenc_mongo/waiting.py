@@ -34,12 +34,7 @@ class Wait:
             return invocation.status.is_final()
 
         self._until_of(invocation, is_final, timeout)
-        try:
-            return invocation.result
-        except Exception as error:
-            if output := executors.of(invocation.app).last_output():
-                error.add_note(output)
-            raise
+        return invocation.result
 
     def status(
         self,
@@ -112,8 +107,7 @@ class Wait:
         deadline, pause = clock.now() + seconds, threading.Event()
         while not happened():
             if clock.now() > deadline:
-                output = executors.of(self._app).last_output()
-                raise RunnerError("\n".join(filter(None, (f"after {seconds:g} s {describe()}", output))))
+                raise RunnerError(f"after {seconds:g} s {describe()}")
             check()
             pause.wait(_LOOK_EVERY_SECONDS)
 

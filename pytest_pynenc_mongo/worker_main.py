@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pynenc_mongo.mongomock_server.process import end_with_parent
-from pytest_pynenc_mongo import children, forking, module_files, processes, specifications, wiring
+from pytest_pynenc_mongo import children, forking, loggers, module_files, processes, specifications, wiring
 from pytest_pynenc_mongo.runners import announce_start
 from pytest_pynenc_mongo.specifications import Specification
 
@@ -88,7 +88,7 @@ def _run(app: "Pynenc | None", specification: Specification, answers: int) -> No
     wiring.pin(life.config_values)
     os.chdir(life.directory)
     app = app or Pynenc(config_values={**life.config_values, "app_id": life.app_id})
-    wiring.apply(app, life.config_values, runner_cls=life.runner_cls)
+    wiring.apply(app, life.config_values, runner_cls=life.runner_cls, **loggers.settings_of_worker())
     os.register_at_fork(after_in_child=_default_signals)
     children.Children(app.runner, children.write_to(Path(life.notes)))
     announce_start(app.runner, lambda: processes.say(answers, READY))

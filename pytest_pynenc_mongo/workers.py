@@ -9,7 +9,7 @@ from pytest_pynenc_mongo.children import Ended
 from pytest_pynenc_mongo.errors import NotReadyError, RunnerError
 from pytest_pynenc_mongo.executors import Hurry, lineage, watch
 from pytest_pynenc_mongo.fork_server import MODULE, ForkServers
-from pytest_pynenc_mongo.processes import Child, ending, python_command, start_child
+from pytest_pynenc_mongo.processes import Child, ending, last_lines, python_command, start_child
 from pytest_pynenc_mongo.specifications import Specification
 
 if TYPE_CHECKING:
@@ -87,8 +87,9 @@ class Worker:
         """Whether a thread of it is over: not known here."""
         return False
 
-    def last_output(self) -> str:
-        return f"worker {self.pid}: {self._child.log_tail}"
+    def section(self) -> tuple[str, str]:
+        state = "" if self.exit_code is None else f", ended with {ending(self.exit_code)}"
+        return f"pynenc_worker {self.pid}{state}", "\n".join(last_lines(self._child.log))
 
     def has_died(self, context: "RunnerContext") -> bool:
         return not self.is_alive and any(each.pid == self.pid for each in lineage(context))

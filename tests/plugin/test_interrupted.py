@@ -1,0 +1,120 @@
+"""Ctrl-C in a test that hangs: all is gone, and the run says which test it was and what that waited for."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plugin.helpers import Marked, make_shop, start, wait_until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc"),
+]
+
+START_SECONDS = 30.0
+# far less than the 30 s that a runner and a worker may take to stop
+END_SECONDS = 12.0
+TESTS = """
+    import os
+    import pathlib
+    import pytest
+    from shop.app import hang
+
+    NOTES = pathlib.Path(os.environ["NOTES"])
+
+    @pytest.fixture
+    def pynenc_app_config():
+        return {"runner_cls": os.environ["RUNNER"], "num_processes": 1}
+
+    def test_fails():
+        assert "milk" == "cream"
+
+    def test_hangs_in_a_runner(pynenc_app, pynenc_runner):
+        assert hang(str(NOTES / "runner")).result
+
+    def test_hangs_in_a_worker(pynenc_app, pynenc_worker, pynenc_wait):
+        assert pynenc_wait(hang(str(NOTES / "worker")))
+
+    def test_hangs_in_a_block(pynenc_use_app, pynenc_runner_factory):
+        from shop.app import app
+
+        with pynenc_use_app(app):
+            pynenc_runner_factory(app)
+            assert hang.parallelize([(str(NOTES / "block"),)]).results.__next__()
+
+    def test_never_runs():
+        (NOTES / "never").touch()
+"""
+
+
+def interrupt(pytester: pytest.Pytester, begun: tuple[str, ...], *arguments: str, runner: str) -> str:
+    """Press Ctrl-C once the tasks have begun; return what the run printed, once nothing of it is left."""
+    make_shop(pytester)
+    pytester.makepyfile(test_hang=TESTS)
+    marked = Marked()
+    notes = {"NOTES": str(pytester.path), "RUNNER": runner, marked.name: marked.value}
+    process: Any = start(pytester, *arguments, **notes)
+    output = pytester.path / "output.txt"
+
+    def has_begun() -> bool:
+        assert process.poll() is None, output.read_text()
+        return all((pytester.path / name).exists() for name in begun)
+
+    try:
+        wait_until(has_begun, START_SECONDS, f"tasks {begun}")
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(END_SECONDS) == pytest.ExitCode.INTERRUPTED, output.read_text()
+        wait_until(lambda: not marked.pids(), END_SECONDS, "the end of all processes")
+    finally:
+        for pid in marked.pids():
+            os.kill(pid, signal.SIGKILL)
+    return output.read_text()
+
+
+def check_is_quiet(output: str) -> None:
+    assert "Traceback" not in output
+    assert "Logging error" not in output
+    assert len(output.splitlines()) < 50, output
+
+
+WHERE = {
+    "test_hangs_in_a_runner": "runner",
+    "test_hangs_in_a_worker": "worker",
+    "test_hangs_in_a_block": "block",
+}
+
+
+@pytest.mark.parametrize("test", WHERE)
+def test_serial(pytester: pytest.Pytester, on_engine: tuple[str, ...], test: str) -> None:
+    check_serial(pytester, test, "ThreadRunner", *on_engine)
+
+
+@pytest.mark.parametrize("runner", ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"])
+def test_serial_with_a_runner_that_has_processes(pytester: pytest.Pytester, runner: str) -> None:
+    check_serial(pytester, "test_hangs_in_a_runner", runner)
+
+
+def check_serial(pytester: pytest.Pytester, test: str, runner: str, *arguments: str) -> None:
+    selected = ("-k", f"test_fails or {test} or test_never_runs")
+    printed = interrupt(pytester, (WHERE[test],), *arguments, *selected, runner=runner)
+    check_is_quiet(printed)
+    # what failed before is shown, what comes after does not run
+    assert "FAILED test_hang.py::test_fails" in printed
+    assert not (pytester.path / "never").exists()
+    told = [line for line in printed.splitlines() if line.startswith("interrupted: ")]
+    assert len(told) == 1
+    assert told[0].startswith(f"interrupted: test_hang.py::{test}, in line ")
+    assert ", waited: hang is " in told[0]
+
+
+@pytest.mark.parametrize("runner", ["ThreadRunner", "PersistentProcessRunner"])
+def test_xdist(pytester: pytest.Pytester, on_engine: tuple[str, ...], runner: str) -> None:
+    selected = ("-k", "test_hangs_in_a_runner or test_hangs_in_a_worker", "-n", "2")
+    printed = interrupt(pytester, ("runner", "worker"), *on_engine, *selected, runner=runner)
+    check_is_quiet(printed)
+    for test in ("test_hangs_in_a_runner", "test_hangs_in_a_worker"):
+        assert f"interrupted: test_hang.py::{test}, in line " in printed
+    assert printed.count(", waited: hang is ") == 2
