@@ -8,6 +8,8 @@ there last. Without that name nothing is changed. See docs/adr/0024.
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_pynenc_mongo import expected_warnings
+
 KEY = "pytest_pynenc_mongo"
 _WINNING, _PREFERRED = "winning", "preferred"
 
@@ -23,8 +25,14 @@ class Overrides(dict[str, Any]):
         super().__init__(values)
         _install()
 
-    def __reduce__(self) -> tuple[type["Overrides"], tuple[dict[str, Any]]]:
-        return Overrides, (dict(self),)
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+        return _arrived, (dict(self),)
+
+
+def _arrived(values: Mapping[str, Mapping[str, Any]]) -> Overrides:
+    """Make this process, which got an app, one that runs its tasks as the others do."""
+    expected_warnings.ignore()
+    return Overrides(values)
 
 
 def over(
