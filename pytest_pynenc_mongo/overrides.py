@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from pynenc import Pynenc
 
+from pytest_pynenc_mongo import expected_warnings
+
 KEY = "pytest_pynenc_mongo"
 _WINNING, _PREFERRED = "winning", "preferred"
 
@@ -30,8 +32,14 @@ class Overrides(dict[str, Any]):
         super().__init__(values)
         _install()
 
-    def __reduce__(self) -> tuple[type["Overrides"], tuple[dict[str, Any]]]:
-        return Overrides, (dict(self),)
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+        return _arrived, (dict(self),)
+
+
+def _arrived(values: Mapping[str, Mapping[str, Any]]) -> Overrides:
+    """Make this process, which got an app, one that runs its tasks as the others do."""
+    expected_warnings.ignore()
+    return Overrides(values)
 
 
 def over(

@@ -2,12 +2,9 @@
 
 import multiprocessing
 import threading
-import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-import pytest
 
 from pytest_pynenc_mongo import config_keys, leftovers
 from pytest_pynenc_mongo.children import Children, Ended
@@ -22,16 +19,6 @@ if TYPE_CHECKING:
 DEFAULT_RUNNER = "ThreadRunner"
 # MultiThreadRunner's, now and then, when it stops
 _PYNENC_S_OWN_FAILURE = "dictionary changed size during iteration"
-
-# what pynenc's runners say because they are not on a main thread of a script of their own; true, and meant
-_EXPECTED_WARNINGS = (
-    (r"Running in a secondary thread", UserWarning),
-    (r"(?s).*requires if __name__ == '__main__'", RuntimeWarning),
-    (r".*multi-threaded, use of fork\(\) may lead to deadlocks", DeprecationWarning),
-    (r"atomic service: ", UserWarning),  # wiring's pauses are short on purpose
-    # a task that fails raises in its thread too, after its failure is stored where the test finds it
-    (r"(?s)Exception in thread .*dist_invocation", pytest.PytestUnhandledThreadExceptionWarning),
-)
 
 
 def runner_class_name(app: "Pynenc") -> str:
@@ -51,9 +38,6 @@ def running_thread(app: "Pynenc", seconds: float) -> Generator["BaseRunner"]:
     :param seconds: how long it may take to start, and to stop
     :raises RunnerError: if the runner does not start, fails, or does not stop in time
     """
-    for message, category in _EXPECTED_WARNINGS:
-        # pytest puts the filters back when the test ends
-        warnings.filterwarnings("ignore", message=message, category=category)
     start_method = multiprocessing.get_start_method(allow_none=True)
     try:
         thread = _RunnerThread(_make_runner(app))

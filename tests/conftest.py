@@ -8,13 +8,19 @@ from pynenc import Pynenc
 
 from pynenc_mongo import start_mongomock_server
 from pynenc_mongo.storage import client
-from pytest_pynenc_mongo import databases, engines, wiring
+from pytest_pynenc_mongo import databases, engines, expected_warnings, wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from pytest_pynenc_mongo.options import EMBEDDED_URL, Options
 from tests import secantus_main
 from tests.commands import CommandLog, logged_commands
 from tests.engines import WITH_INDEXES, engines_of, server_of
 from tests.storage.helpers import address_of, new_name
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Warnings are errors, but for pynenc's own; not all tests get their app from the plugin."""
+    expected_warnings.ignore()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -19,11 +19,9 @@ RUN_SECONDS = 50.0
 EMBEDDED = "--pynenc-mongo-url=embedded://"
 ENGINES = {"mongomock": (), "embedded": (EMBEDDED,)}  # the options of an inner run, by engine
 
-# warnings are errors; the exceptions are jsonpickle's, in every task
-_WARNINGS = ("-W", "error", "-W", "ignore:keys will default to True", "-W", "ignore:The yaml backend")
 # other plugins of this environment, which cost time
 _PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
-ARGUMENTS = (*_PLUGINS, *_WARNINGS)
+ARGUMENTS = (*_PLUGINS, "-W", "error")
 
 SHOP = """
     import os
