@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pynenc_mongo import config_keys, leftovers
+from pytest_pynenc_mongo import config_keys, leftovers, spawned
 from pytest_pynenc_mongo.children import Children, Ended
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.executors import Hurry, watch
@@ -28,6 +28,9 @@ _EXPECTED_WARNINGS = (
     (r"Running in a secondary thread", UserWarning),
     (r"(?s).*requires if __name__ == '__main__'", RuntimeWarning),
     (r".*multi-threaded, use of fork\(\) may lead to deadlocks", DeprecationWarning),
+    # its serializer's, in every task
+    (r"keys will default to True in jsonpickle", DeprecationWarning),
+    (r"The yaml backend will no longer be registered", DeprecationWarning),
     (r"atomic service: ", UserWarning),  # wiring's pauses are short on purpose
     # a task that fails raises in its thread too, after its failure is stored where the test finds it
     (r"(?s)Exception in thread .*dist_invocation", pytest.PytestUnhandledThreadExceptionWarning),
@@ -44,6 +47,11 @@ def runner_class_name(app: "Pynenc") -> str:
     return DEFAULT_RUNNER if chosen in config_keys.NO_RUNNERS else chosen
 
 
+def ignore_expected_warnings() -> None:
+    for message, category in _EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message=message, category=category)
+
+
 @contextmanager
 def running_thread(app: "Pynenc", seconds: float) -> Generator["BaseRunner"]:
     """Run the app's runner in a thread until the block ends.
@@ -51,18 +59,17 @@ def running_thread(app: "Pynenc", seconds: float) -> Generator["BaseRunner"]:
     :param seconds: how long it may take to start, and to stop
     :raises RunnerError: if the runner does not start, fails, or does not stop in time
     """
-    for message, category in _EXPECTED_WARNINGS:
-        # pytest puts the filters back when the test ends
-        warnings.filterwarnings("ignore", message=message, category=category)
+    ignore_expected_warnings()  # pytest puts the filters back when the test ends
     start_method = multiprocessing.get_start_method(allow_none=True)
     try:
-        thread = _RunnerThread(_make_runner(app))
-        thread.start(seconds)
-        watch(app, thread)
-        try:
-            yield thread.runner
-        finally:
-            thread.stop(seconds)
+        with spawned.attached(app):
+            thread = _RunnerThread(_make_runner(app))
+            thread.start(seconds)
+            watch(app, thread)
+            try:
+                yield thread.runner
+            finally:
+                thread.stop(seconds)
     finally:
         # PersistentProcessRunner sets "spawn" for the whole process
         multiprocessing.set_start_method(start_method, force=True)
@@ -157,6 +164,7 @@ class _RunnerThread:
     def _run(self) -> None:
         try:
             announce_start(self.runner, self._settled.set)
+            spawned.refuse_the_stillborn(self.runner)
             self.runner.run()
         except BaseException as error:  # noqa: BLE001 - stop() reports it in the test's own thread
             self._failure = error
