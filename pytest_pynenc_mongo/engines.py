@@ -5,7 +5,6 @@ An engine is a context manager that yields a URL, and an entry of the table belo
 
 import importlib.util
 import shutil
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator
@@ -116,8 +115,10 @@ def _mongomock(_options: Options) -> Generator["_Started"]:
 
 @contextmanager
 def _embedded(options: Options) -> Generator["_Started"]:
+    from pynenc_mongo.mongomock_server.process import python_command
+
     directory = tempfile.mkdtemp(prefix="pynenc-mongo-embedded-")
-    command = [sys.executable, "-m", "pytest_pynenc_mongo.secantus_main", directory, str(getpid())]
+    command = python_command("pytest_pynenc_mongo.secantus_main", directory, str(getpid()))
     with ExitStack() as undo:
         undo.callback(shutil.rmtree, directory, ignore_errors=True)
         child = processes.start_child(command, Path(directory) / "server.log")

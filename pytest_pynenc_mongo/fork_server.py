@@ -19,6 +19,7 @@ from typing import IO
 
 import pytest
 
+from pynenc_mongo.mongomock_server.process import python_command
 from pytest_pynenc_mongo import forking, processes
 from pytest_pynenc_mongo.processes import Child
 from pytest_pynenc_mongo.specifications import Code, Specification
@@ -102,10 +103,10 @@ class _ForkServer:
         self._connection, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with far_end, ExitStack() as undo:
             undo.callback(self._connection.close)
-            command = processes.python_command(MODULE, str(path), str(os.getpid()), "forks")
+            command = python_command(MODULE, str(path), str(os.getpid()), "forks")
             self._child = processes.start_child(command, log, far_end.fileno())
             undo.callback(self._child.kill)
-            self._can_fork = self._child.first_line(seconds) == forking.READY
+            self._can_fork = self._child.first_line(seconds) == processes.READY
             undo.pop_all()
         if not self._can_fork:
             self.close()

@@ -20,7 +20,7 @@ from pytest_pynenc_mongo import module_files, specifications
 from pytest_pynenc_mongo.specifications import Specification
 
 # what it answers
-FORKED, STALE, UNSAFE, READY = "forked", "stale", "unsafe", "ready"
+FORKED, STALE, UNSAFE = "forked", "stale", "unsafe"
 MESSAGE_BYTES = 8192
 _LOOK_EVERY_SECONDS = 0.2
 

@@ -10,7 +10,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import IO, Protocol
 from pytest_pynenc_mongo import clock
 from pytest_pynenc_mongo.errors import NotReadyError
 
+READY = "ready"  # the one line of a child that has nothing else to say
 _TAIL_LINES = 30
 _STOP_SECONDS = 10.0
 _LOOK_EVERY_SECONDS = 0.002
@@ -143,17 +143,6 @@ def ending(exit_code: int) -> str:
         return signal.Signals(-exit_code).name
     except ValueError:
         return f"exit code {exit_code}"
-
-
-def python_command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs `module` in a new Python, found where this process finds it.
-
-    The standard library and what is installed come first, then what this process has on `sys.path`: a file
-    `types.py` in a test's folder, or in the working directory, is not for the imports of Python itself.
-    """
-    places = [str(Path(place).absolute()) for place in sys.path]
-    run = f"import runpy; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
-    return [sys.executable, "-P", "-c", f"import sys; sys.path += {places!r}; {run}", *arguments]
 
 
 def start_child(command: Sequence[str], log: Path, stdin: int = subprocess.PIPE) -> Child:

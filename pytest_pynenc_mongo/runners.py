@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_pynenc_mongo import config_keys, leftovers
+from pytest_pynenc_mongo import config_keys, leftovers, spawned
 from pytest_pynenc_mongo.children import Children, Ended
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.executors import Hurry, watch
@@ -40,13 +40,14 @@ def running_thread(app: "Pynenc", seconds: float) -> Generator["BaseRunner"]:
     """
     start_method = multiprocessing.get_start_method(allow_none=True)
     try:
-        thread = _RunnerThread(_make_runner(app))
-        thread.start(seconds)
-        watch(app, thread)
-        try:
-            yield thread.runner
-        finally:
-            thread.stop(seconds)
+        with spawned.attached(app):
+            thread = _RunnerThread(_make_runner(app))
+            thread.start(seconds)
+            watch(app, thread)
+            try:
+                yield thread.runner
+            finally:
+                thread.stop(seconds)
     finally:
         # PersistentProcessRunner sets "spawn" for the whole process
         multiprocessing.set_start_method(start_method, force=True)
@@ -140,6 +141,7 @@ class _RunnerThread:
     def _run(self) -> None:
         try:
             announce_start(self.runner, self._settled.set)
+            spawned.refuse_the_stillborn(self.runner)
             self.runner.run()
         except BaseException as error:  # noqa: BLE001 - stop() reports it in the test's own thread
             self._failure = error

@@ -3,13 +3,14 @@
 import os
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_pynenc_mongo import module_files
+from pytest_pynenc_mongo import module_files, registrations
 from pytest_pynenc_mongo.module_files import ModuleFiles
+from pytest_pynenc_mongo.registrations import Registration
 from pytest_pynenc_mongo.runners import runner_class_name
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Life:
     runner_cls: str
     environment: Mapping[str, str]
     directory: str
+    tasks: Sequence[Registration]
     notes: str  # the file where it says how its own children ended
 
 
@@ -72,6 +74,7 @@ def of(app: "Pynenc", home: Path, notes: Path) -> Specification:
         runner_cls=runner_class_name(app),
         environment=dict(os.environ),
         directory=str(Path.cwd()),
+        tasks=registrations.of(app),
         notes=str(notes),
     )
     return Specification(code, module_files.known(), pickle.dumps(life))

@@ -17,7 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pynenc_mongo.mongomock_server.process import end_with_parent
-from pytest_pynenc_mongo import children, forking, loggers, module_files, processes, specifications, wiring
+from pytest_pynenc_mongo import (
+    children,
+    forking,
+    loggers,
+    module_files,
+    processes,
+    registrations,
+    spawned,
+    specifications,
+    wiring,
+)
+from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.runners import announce_start
 from pytest_pynenc_mongo.specifications import Specification
 
@@ -25,7 +36,6 @@ if TYPE_CHECKING:
     from pynenc import Pynenc
 
 FORKS = "forks"
-READY = "ready"
 # packages whose modules a worker needs sooner or later; what they import is imported before `sys.path` is the
 # test process's, where a module of the user's may have the name of one of the standard library
 _PACKAGES = (
@@ -51,7 +61,7 @@ def fork(path: str, parent_pid: int) -> None:
     app = _imported(specifications.read(Path(path)))
     platform.platform()  # which pynenc says when it stops, and Python finds out once a process
     reason = forking.why_not_to_fork(lease)
-    processes.say(answers, f"{forking.UNSAFE} {reason}" if reason else forking.READY)
+    processes.say(answers, f"{forking.UNSAFE} {reason}" if reason else processes.READY)
     if reason:
         return
     if forked := forking.serve(socket.socket(fileno=lease), parent_pid):
@@ -88,12 +98,19 @@ def _run(app: "Pynenc | None", specification: Specification, answers: int) -> No
     wiring.pin(life.config_values)
     os.chdir(life.directory)
     app = app or Pynenc(config_values={**life.config_values, "app_id": life.app_id})
+    try:
+        registrations.complete(app, life.tasks)
+    except RunnerError as error:
+        processes.say(answers, str(error))
+        return
     wiring.apply(app, life.config_values, runner_cls=life.runner_cls, **loggers.settings_of_worker())
     os.register_at_fork(after_in_child=_default_signals)
     children.Children(app.runner, children.write_to(Path(life.notes)))
-    announce_start(app.runner, lambda: processes.say(answers, READY))
+    announce_start(app.runner, lambda: processes.say(answers, processes.READY))
+    spawned.refuse_the_stillborn(app.runner)
     _end_without_the_driver_s_threads()
-    app.runner.run()
+    with spawned.attached(app):
+        app.runner.run()
 
 
 def _default_signals() -> None:

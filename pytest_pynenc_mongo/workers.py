@@ -4,12 +4,13 @@ from os import getpid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pynenc_mongo.mongomock_server.process import python_command
 from pytest_pynenc_mongo import children, specifications
 from pytest_pynenc_mongo.children import Ended
 from pytest_pynenc_mongo.errors import NotReadyError, RunnerError
 from pytest_pynenc_mongo.executors import Hurry, lineage, watch
 from pytest_pynenc_mongo.fork_server import MODULE, ForkServers
-from pytest_pynenc_mongo.processes import Child, ending, last_lines, python_command, start_child
+from pytest_pynenc_mongo.processes import READY, Child, ending, last_lines, start_child
 from pytest_pynenc_mongo.specifications import Specification
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def start_worker(
     """
     notes = directory / "children"
     try:
-        child = _start(specifications.of(app, home or Path.cwd(), notes), forks, directory, seconds)
+        child = _start(
+            specifications.of(app, home or Path.cwd(), notes), forks, directory, seconds, app.app_id
+        )
     except NotReadyError as error:
         raise RunnerError(f"the worker for app {app.app_id!r} did not start: {error}") from None
     worker = Worker(child, seconds, notes)
@@ -116,14 +119,19 @@ def start_worker(
     return worker
 
 
-def _start(specification: Specification, forks: ForkServers | None, directory: Path, seconds: float) -> Child:
+def _start(
+    specification: Specification, forks: ForkServers | None, directory: Path, seconds: float, app_id: str
+) -> Child:
     path, log = directory / "worker.pickle", directory / "worker.log"
     specification.write(path)
     command = python_command(MODULE, str(path), str(getpid()))
     child = (forks and forks.start(specification, path, log, seconds)) or start_child(command, log)
     try:
-        child.first_line(seconds)
+        line = child.first_line(seconds)
     except BaseException:
         child.kill()
         raise
+    if line != READY:
+        child.kill()
+        raise RunnerError(f"the worker for app {app_id!r} {line}")
     return child

@@ -193,16 +193,13 @@ def _log_in(directory: Path) -> Path:
 
 def _start(directory: Path) -> subprocess.Popen[bytes]:
     log = _log_in(directory)
-    command = [sys.executable, "-m", "pynenc_mongo.mongomock_server", str(directory), str(os.getpid())]
-    # what this process can import the child can, too, wherever it found it
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = python_command("pynenc_mongo.mongomock_server", str(directory), str(os.getpid()))
     with log.open("wb") as log_file:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log_file,
-            env=environment,
             start_new_session=True,  # Ctrl-C is not for it
         )
     if _says_something(process, _START_SECONDS):
@@ -213,6 +210,17 @@ def _start(directory: Path) -> subprocess.Popen[bytes]:
     said = log.read_text(errors="replace").strip() or f"nothing, exit code {process.returncode}"
     shutil.rmtree(directory, ignore_errors=True)
     raise MongoUnreachableError(f"the mongomock server did not start; it says: {said}")
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs `module` in a new Python, found where this process finds it.
+
+    The standard library and what is installed come first, then what this process has on `sys.path`: a file
+    `types.py` in a test's folder, or in the working directory, is not for the imports of Python itself.
+    """
+    places = [str(Path(place).absolute()) for place in sys.path]
+    run = f"import runpy; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    return [sys.executable, "-P", "-c", f"import sys; sys.path += {places!r}; {run}", *arguments]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
