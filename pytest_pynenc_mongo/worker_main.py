@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from pynenc_mongo.mongomock_server.process import end_with_parent
 from pytest_pynenc_mongo import (
     children,
+    debugging,
     forking,
     loggers,
     module_files,
@@ -95,6 +96,7 @@ def _run(app: "Pynenc | None", specification: Specification, answers: int) -> No
     life = specifications.life_in(specification)
     os.environ.clear()
     os.environ.update(life.environment)
+    debugging.answer_breakpoints()
     wiring.pin(life.config_values)
     os.chdir(life.directory)
     app = app or Pynenc(config_values={**life.config_values, "app_id": life.app_id})

@@ -247,3 +247,33 @@ def test_a_worker_that_does_not_stop_is_killed_and_reported(pytester: pytest.Pyt
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["worker * did not stop within 1 s and was killed; its log ends with:"])
     assert "During handling of" not in output(result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["ThreadRunner", "ProcessRunner", "PersistentProcessRunner"])
+def test_a_breakpoint_in_a_worker_names_the_remedy(pytester: pytest.Pytester, runner: str) -> None:
+    stop = """
+    @app.task
+    def stop() -> int:
+        breakpoint()
+        return 3
+    """
+    make_shop(pytester, source=dedent(SHOP) + dedent(stop))
+    pytester.makepyfile(
+        f"""
+        import pytest
+        from shop.app import stop
+
+        pytestmark = pytest.mark.pynenc_mongo(runner="{runner}")
+
+        def test_one(pynenc_app, pynenc_worker):
+            with pytest.raises(RuntimeError, match="has no terminal: request pynenc_runner"):
+                stop().result
+
+        def test_a_choice_of_the_user_s(pynenc_app, monkeypatch, request):
+            monkeypatch.setenv("PYTHONBREAKPOINT", "0")
+            request.getfixturevalue("pynenc_worker")
+            assert stop().result == 3
+        """
+    )
+    run(pytester).assert_outcomes(passed=2)
