@@ -1,4 +1,4 @@
-"""What pynenc itself warns of, in each process that runs a test's tasks: true, and not for the test to mend."""
+"""What pynenc itself warns of, in each process that runs a test's tasks: true, and not the test's to mend."""
 
 import sys
 import warnings

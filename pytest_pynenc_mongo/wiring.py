@@ -28,6 +28,8 @@ _OWN_ADDRESS = {
 _SHORT_PAUSES = {
     "runner_loop_sleep_time_sec": 0.01,
     "invocation_wait_results_sleep_time_sec": 0.01,
+    # a status is remembered by the time of day, for ever where a test has stopped that
+    "cached_status_time": 0.0,
     # triggers and recovery: looked after every half second, not every five minutes
     "atomic_service_interval_minutes": 0.5 / 60,
     "atomic_service_check_interval_minutes": 0.25 / 60,
@@ -62,9 +64,7 @@ def settings(database: "TestDatabase", more: Mapping[str, Any] | None = None) ->
     pinned = {**_OWN_ADDRESS, **_components(), **place}
     # the plugin's own limit too, so that this process has one client for both
     limits = {"mongo_connect_seconds": database.server.connect_seconds}
-    # a status is remembered by the time of day, for ever where a test has stopped that
-    unfrozen = {"cached_status_time": 0.0}
-    return Settings(pinned, {**limits, **unfrozen, **(more or {}), **pinned})
+    return Settings(pinned, {**limits, **(more or {}), **pinned})
 
 
 @contextmanager

@@ -152,7 +152,7 @@ def test_production_s_pauses_are_not_those_of_a_test(
             return app.runner.conf.runner_loop_sleep_time_sec, app.conf.cached_status_time
 
         def test_short(pynenc_app):
-            assert pauses() == (0.01, 0.01)
+            assert pauses() == (0.01, 0.0)
 
         def test_of_the_environment(pynenc_app, monkeypatch):
             monkeypatch.setenv("PYNENC__CONFIGRUNNER__RUNNER_LOOP_SLEEP_TIME_SEC", "0.3")
