@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_pynenc_mongo import config_keys, leftovers, spawned
+from pytest_pynenc_mongo import config_keys, finishing, leftovers, spawned
 from pytest_pynenc_mongo.children import Children, Ended
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.executors import Hurry, watch
@@ -64,6 +64,7 @@ class _RunnerThread:
         self._hurry: Hurry | None = None
         self._settled = threading.Event()  # started, or failed to
         self._children = Children(runner)
+        finishing.let_finish(runner)
 
     @property
     def is_alive(self) -> bool:

@@ -20,6 +20,7 @@ from pynenc_mongo.mongomock_server.process import end_with_parent
 from pytest_pynenc_mongo import (
     children,
     debugging,
+    finishing,
     forking,
     loggers,
     module_files,
@@ -110,6 +111,7 @@ def _run(app: "Pynenc | None", specification: Specification, answers: int) -> No
     children.Children(app.runner, children.write_to(Path(life.notes)))
     announce_start(app.runner, lambda: processes.say(answers, processes.READY))
     spawned.refuse_the_stillborn(app.runner)
+    finishing.let_finish(app.runner)
     _end_without_the_driver_s_threads()
     with spawned.attached(app):
         app.runner.run()

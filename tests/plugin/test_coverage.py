@@ -1,0 +1,78 @@
+"""docs/coverage.md: task code is measured under every runner, in the test process and in workers."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.helpers import ARGUMENTS, make_ini
+
+PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
+TASKS = """
+import os
+from pynenc import Pynenc
+
+app = Pynenc(config_values={"app_id": "measured", "num_processes": 1})
+
+@app.task
+def in_a_runner(x: int) -> int:
+    return 2 * x
+
+@app.task
+def in_a_worker(x: int) -> int:
+    return 3 * x
+
+@app.task
+def in_another_worker(x: int) -> int:
+    return 4 * x
+
+def nowhere() -> int:
+    return 5
+"""
+TESTS = """
+import pytest
+from tasks import in_a_runner, in_a_worker, in_another_worker
+
+pytestmark = pytest.mark.pynenc_mongo(runner="{runner}")
+
+def test_runner(pynenc_app, pynenc_runner):
+    assert in_a_runner(1).result == 2
+
+def test_worker(pynenc_app, pynenc_worker):
+    assert in_a_worker(1).result == 3
+
+def test_another_worker(pynenc_app, pynenc_worker):
+    assert in_another_worker(1).result == 4
+"""
+
+
+def settings_of_page() -> str:
+    found = re.search(r"```ini\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "runner", ["ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
+)
+def test_task_code_is_measured(pytester: pytest.Pytester, runner: str) -> None:
+    (pytester.path / ".coveragerc").write_text(f"{settings_of_page()}source = .\n", encoding="utf-8")
+    (pytester.path / "tasks.py").write_text(TASKS, encoding="utf-8")
+    pytester.makepyfile(TESTS.format(runner=runner))
+    make_ini(pytester, "pynenc_app = tasks:app")
+
+    def coverage(*arguments: str) -> None:
+        command = [sys.executable, "-m", "coverage", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    coverage("run", "-m", "pytest", *ARGUMENTS)
+    coverage("combine")
+    coverage("json", "-o", "measured.json")
+    measured = json.loads((pytester.path / "measured.json").read_text(encoding="utf-8"))
+    last = len(TASKS.splitlines())
+    assert measured["files"]["tasks.py"]["missing_lines"] == [last]
