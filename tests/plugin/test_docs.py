@@ -34,7 +34,10 @@ PASSED = {
 MORE_ARGUMENTS = {
     ("docs/xdist.md", 0): ("-n", "2"),
     # pynenc's, in a user's own thread, before the move
-    ("docs/from-sqlite.md", 0): ("-W", "ignore:Running in a secondary thread", "-W", "ignore:(?s).*__main__"),
+    ("docs/from-sqlite.md", 0): (
+        *("-W", "ignore:Running in a secondary thread", "-W", "ignore:(?s).*__main__"),
+        *("-W", "ignore:keys will default to True", "-W", "ignore:The yaml backend"),
+    ),
 }
 # a block that is not run says why in a comment above it
 NOT_RUN = {"README.md": 1}
