@@ -13,6 +13,7 @@ import signal
 import stat
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 from collections.abc import Callable
@@ -213,14 +214,18 @@ def _start(directory: Path) -> subprocess.Popen[bytes]:
 
 
 def python_command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs `module` in a new Python, found where this process finds it.
+    """Return the command that runs `module` in a new Python, which finds modules as this process does.
 
-    The standard library and what is installed come first, then what this process has on `sys.path`: a file
-    `types.py` in a test's folder, or in the working directory, is not for the imports of Python itself.
+    But the standard library comes first: a file `types.py` in a test's folder, or in the working directory,
+    is not for the imports of Python itself.
     """
-    places = [str(Path(place).absolute()) for place in sys.path]
+    library = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
+    standard = {*library, *(f"{place}/lib-dynload" for place in library)}
+    places = [
+        str(Path(place).absolute()) for place in sorted(sys.path, key=lambda place: place not in standard)
+    ]
     run = f"import runpy; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
-    return [sys.executable, "-P", "-c", f"import sys; sys.path += {places!r}; {run}", *arguments]
+    return [sys.executable, "-P", "-c", f"import sys; sys.path[:0] = {places!r}; {run}", *arguments]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
