@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_pynenc_mongo import config_keys, finishing, leftovers, spawned
+from pytest_pynenc_mongo import config_keys, expected_warnings, finishing, leftovers, spawned
 from pytest_pynenc_mongo.children import Children, Ended
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.executors import Hurry, watch
@@ -38,6 +38,7 @@ def running_thread(app: "Pynenc", seconds: float) -> Generator["BaseRunner"]:
     :param seconds: how long it may take to start, and to stop
     :raises RunnerError: if the runner does not start, fails, or does not stop in time
     """
+    expected_warnings.ignore()  # of an app, too, that is not put on the test database
     start_method = multiprocessing.get_start_method(allow_none=True)
     try:
         with spawned.attached(app):

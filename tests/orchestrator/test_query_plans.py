@@ -11,11 +11,13 @@ from pynenc.orchestrator.atomic_service import AtomicServiceRun
 
 from pynenc_mongo.orchestrator.documents import INVOCATIONS
 from pynenc_mongo.storage import client
+from pytest_pynenc_mongo import expected_warnings
 from tests.commands import CommandLog, logged_commands
 from tests.orchestrator.helpers import app_at, bake, invocation_of, sell
 from tests.plans import assert_indexed, stages_of, winning_plan
 from tests.storage.helpers import address_of, new_name
 
+expected_warnings.ignore()  # calls are made as this module is collected
 COUNT = 300
 SOME = [invocation_of(bake, cake=f"{number % 20}") for number in range(COUNT)]
 ONE, OTHER = SOME[3], SOME[4]

@@ -12,6 +12,7 @@ CONFTEST = """
     import logging
     import multiprocessing
     import os
+    import warnings
     import signal
     import sys
     import pytest
@@ -62,7 +63,9 @@ CONFTEST = """
     def pytest_sessionstart():
         from shop import used
 
-        used.use()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pynenc's serializer: no test runs yet
+            used.use()
         before.update(state())
 
     def pytest_sessionfinish(session):
