@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pynenc_mongo import other_apps
+from pytest_pynenc_mongo import other_apps, requesting
 from pytest_pynenc_mongo.errors import AppPathError
 from pytest_pynenc_mongo.importing import why_failed
 from pytest_pynenc_mongo.options import APP_INI, KEY
@@ -26,7 +26,7 @@ def check(session: pytest.Session) -> None:
     :raises pytest.UsageError: naming the path, and why it leads to no app
     """
     app_path = session.config.stash[KEY].app_path
-    wanted = any("pynenc_app" in getattr(item, "fixturenames", ()) for item in session.items)
+    wanted = any(requesting.wants(item, "pynenc_app") for item in session.items)
     if not (app_path and wanted) or hasattr(session.config, "workerinput"):
         return
     try:

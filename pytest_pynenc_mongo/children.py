@@ -20,6 +20,18 @@ class Ended(NamedTuple):
     how: str
 
 
+def processes_of(runner: "BaseRunner") -> "dict[str, BaseProcess]":
+    """Return the child processes that run a runner's tasks, by runner id."""
+    table: dict[str, object] = getattr(runner, "child_runner_ids", {})
+    # ProcessRunner's table has the invocation, too
+    return {key: cast("BaseProcess", getattr(each, "process", each)) for key, each in list(table.items())}
+
+
+def manager_of(runner: "BaseRunner") -> "BaseProcess | None":
+    """Return the process that those talk through."""
+    return getattr(getattr(runner, "manager", None), "_process", None)
+
+
 class Children:
     """Follows the child processes of a runner of this process; `ended` has those that are over, by runner id.
 
@@ -33,7 +45,7 @@ class Children:
         ask = runner.get_active_child_runner_ids
 
         def get_active_child_runner_ids() -> list[str]:
-            self._look(getattr(runner, "child_runner_ids", {}))
+            self._look(processes_of(runner))
             return ask()
 
         runner.get_active_child_runner_ids = get_active_child_runner_ids  # type: ignore[method-assign]
@@ -43,11 +55,8 @@ class Children:
         """The ids of those that lived at the loop's last turn."""
         return {process.pid or 0 for process in list(self._living.values())}
 
-    def _look(self, table: Mapping[str, object]) -> None:
-        for runner_id, entry in list(table.items()):
-            if runner_id not in self.ended:
-                # ProcessRunner's table has the invocation, too
-                self._living[runner_id] = cast("BaseProcess", getattr(entry, "process", entry))
+    def _look(self, table: "Mapping[str, BaseProcess]") -> None:
+        self._living |= {key: process for key, process in table.items() if key not in self.ended}
         for runner_id, process in list(self._living.items()):
             if not process.is_alive() and process.exitcode is not None:
                 # not the process itself, which holds a file descriptor

@@ -8,10 +8,8 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
-import time
 from collections import OrderedDict
 from contextlib import ExitStack
 from pathlib import Path
@@ -103,7 +101,7 @@ class _ForkServer:
         self._connection, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with far_end, ExitStack() as undo:
             undo.callback(self._connection.close)
-            command = python_command(MODULE, str(path), str(os.getpid()), "forks")
+            command = python_command(MODULE, str(path), str(os.getpid()), forking.FORKS)
             self._child = processes.start_child(command, log, far_end.fileno())
             undo.callback(self._child.kill)
             self._can_fork = self._child.first_line(seconds) == processes.READY
@@ -163,11 +161,8 @@ class _ForkedProcess:
                 os.close(self._exit_code)
             return self._returncode
 
-    def wait(self, timeout: float | None = None) -> int:
-        deadline = None if timeout is None else time.monotonic() + timeout
+    def wait(self) -> int:
         while (code := self.poll()) is None:
-            if deadline is not None and time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
             with contextlib.suppress(OSError, ValueError):  # another thread has read it meanwhile
                 processes.is_readable(self._exit_code, _LOOK_EVERY_SECONDS)
         return code

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from pytest_pynenc_mongo import module_files, specifications
 from pytest_pynenc_mongo.specifications import Specification
 
+FORKS = "forks"  # the argument that makes a worker's program one
 # what it answers
 FORKED, STALE, UNSAFE = "forked", "stale", "unsafe"
 MESSAGE_BYTES = 8192

@@ -75,8 +75,9 @@ def _where(item: pytest.Item, phase: str, traceback: TracebackType | None) -> st
     frames = list(walk_tb(traceback))
     lines = [line for frame, line in frames if Path(frame.f_code.co_filename) == item.path]
     at = f", in line {lines[-1]}" if lines else f", in its {phase}"
-    awaited = [found for frame, _ in frames if (found := _awaited_in(frame))]
-    return f"{at}, waited: {awaited[-1]}" if awaited else at
+    # the innermost one; each asks the store
+    awaited = next(filter(None, (_awaited_in(frame) for frame, _ in reversed(frames))), "")
+    return f"{at}, waited: {awaited}" if awaited else at
 
 
 def _awaited_in(frame: FrameType) -> str:

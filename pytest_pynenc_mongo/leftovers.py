@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_pynenc_mongo import clock
+from pytest_pynenc_mongo import children, clock
 
 if TYPE_CHECKING:
     from pynenc.invocation.base_invocation import BaseInvocation
@@ -20,10 +20,7 @@ _END_SECONDS = 0.2
 
 def kill_processes(runner: "BaseRunner") -> None:
     """End the processes that run a runner's tasks, and the one that they talk through, at once (SIGKILL)."""
-    children: dict[str, Any] = getattr(runner, "child_runner_ids", {})
-    manager = getattr(runner, "manager", None)
-    processes = [getattr(child, "process", child) for child in list(children.values())]
-    for process in (*processes, getattr(manager, "_process", None)):
+    for process in (*children.processes_of(runner).values(), children.manager_of(runner)):
         if process is not None:
             process.kill()
             process.join(_END_SECONDS)

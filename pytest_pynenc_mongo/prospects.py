@@ -89,6 +89,15 @@ def _who_has(app: "Pynenc", record: "InvocationStatusRecord") -> str:
     return f", {context.runner_cls} has it in process {context.pid}, which lives"
 
 
+def end_of(ours: executors.Executors, context: "RunnerContext") -> tuple[int, str] | None:
+    """Return a runner's process that ended and how, `ended with SIGSEGV` or as much of it as is known."""
+    if ended := ours.end_of(context.runner_id, context.pid):
+        return ended.pid, f"ended with {ended.how}"
+    if _is_here(context) and children.has_ended(context.pid):
+        return context.pid, "has ended"
+    return None
+
+
 class _Runners:
     """Who runs an app, by the signs of life in the store and by the processes of this machine."""
 
@@ -114,12 +123,7 @@ class _Runners:
         return {context.runner_id: context for context in stored}
 
     def end_of(self, context: "RunnerContext") -> tuple[int, str] | None:
-        """Return the process that ended and how, `ended with SIGSEGV` or as much of it as is known."""
-        if ended := self._ours.end_of(context.runner_id, context.pid):
-            return ended.pid, f"ended with {ended.how}"
-        if _is_here(context) and children.has_ended(context.pid):
-            return context.pid, "has ended"
-        return None
+        return end_of(self._ours, context)
 
     def _has_ended(self, runner_id: str, context: "RunnerContext | None") -> bool:
         mine = self._app._runner_instance  # noqa: SLF001 - app.runner would make one

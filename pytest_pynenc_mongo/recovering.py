@@ -1,10 +1,9 @@
 """Recovery, now: what runners that have died had in their hands is taken back at once."""
 
-import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
-from pytest_pynenc_mongo import children, executors
+from pytest_pynenc_mongo import executors, prospects
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
@@ -67,9 +66,4 @@ class _Deaths:
             return True
         if any(executor.has_died(context) for executor in self._executors.all):
             return True
-        here = socket.gethostname()
-        return any(
-            self._executors.end_of(each.runner_id, each.pid)
-            or (each.hostname == here and children.has_ended(each.pid))
-            for each in executors.lineage(context)
-        )
+        return any(prospects.end_of(self._executors, each) for each in executors.lineage(context))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_pynenc_mongo import config_keys, expected_warnings, finishing, leftovers, spawned
-from pytest_pynenc_mongo.children import Children, Ended
+from pytest_pynenc_mongo.children import Children, Ended, manager_of
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.executors import Hurry, watch
 
@@ -114,8 +114,8 @@ class _RunnerThread:
 
     @property
     def pids(self) -> set[int]:
-        manager = getattr(getattr(self.runner, "manager", None), "_process", None)
-        return self._children.pids | {manager.pid if manager else 0}
+        manager = manager_of(self.runner)
+        return self._children.pids | {(manager and manager.pid) or 0}
 
     def end_of(self, runner_id: str, pid: int) -> Ended | None:  # noqa: ARG002 - its children are runners
         return self._children.ended.get(runner_id)

@@ -37,7 +37,6 @@ from pytest_pynenc_mongo.specifications import Specification
 if TYPE_CHECKING:
     from pynenc import Pynenc
 
-FORKS = "forks"
 # packages whose modules a worker needs sooner or later; what they import is imported before `sys.path` is the
 # test process's, where a module of the user's may have the name of one of the standard library
 _PACKAGES = (
@@ -139,4 +138,4 @@ def _end_group() -> None:
 
 
 if __name__ == "__main__":
-    (fork if FORKS in sys.argv[3:] else main)(sys.argv[1], int(sys.argv[2]))
+    (fork if forking.FORKS in sys.argv[3:] else main)(sys.argv[1], int(sys.argv[2]))

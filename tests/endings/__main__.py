@@ -21,9 +21,8 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
-from tests.plugin.helpers import ARGUMENTS, ENGINES, Marked
+from tests.plugin.helpers import ARGUMENTS, ENGINES, RUNNERS, Marked, wait_until
 
-RUNNERS = ("ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner")
 FIXTURES = ("pynenc_runner", "pynenc_worker")
 START_SECONDS = 60.0
 END_SECONDS = 30.0
@@ -146,11 +145,9 @@ def _start(
 
 
 def _await(path: Path, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not path.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the task did not begin: {(path.parent / 'output.txt').read_text()}")
-        Event().wait(0.01)
+    wait_until(lambda: path.exists() or process.poll() is not None, START_SECONDS, "the task's begin")
+    if not path.exists():
+        raise RuntimeError(f"the task did not begin: {(path.parent / 'output.txt').read_text()}")
 
 
 def _exit_code_of(process: "subprocess.Popen[bytes]") -> int | None:

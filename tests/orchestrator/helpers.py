@@ -7,8 +7,18 @@ from pynenc.arguments import Arguments
 from pynenc.call import Call
 from pynenc.conf.config_task import ConcurrencyControlType
 from pynenc.invocation import DistributedInvocation
+from pynenc.invocation.status import InvocationStatus
 
 from pynenc_mongo.builder import COMPONENTS
+
+# what nobody comes to by himself once its owner is dead, as docs/crash-tests.md has it
+READY = (InvocationStatus.REGISTERED, InvocationStatus.REROUTED, InvocationStatus.RETRY)
+HALFWAY = (
+    InvocationStatus.PENDING_RECOVERY,
+    InvocationStatus.RUNNING_RECOVERY,
+    InvocationStatus.KILLED,
+    InvocationStatus.CONCURRENCY_CONTROLLED,
+)
 
 shop = Pynenc(config_values={"app_id": "orchestrated shop"})
 

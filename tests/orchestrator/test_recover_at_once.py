@@ -16,6 +16,7 @@ from pynenc_mongo.orchestrator.documents import INVOCATIONS, encode_record
 from pytest_pynenc_mongo import wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from tests.kills import shop
+from tests.orchestrator.helpers import HALFWAY, READY
 from tests.storage.helpers import in_threads
 
 DEAD, ALIVE = "dead runner", "live runner"
@@ -23,13 +24,6 @@ OWNED = {
     InvocationStatus.PENDING: "pending_recovery",
     InvocationStatus.RUNNING: "running_recovery",
 }
-READY = (InvocationStatus.REGISTERED, InvocationStatus.REROUTED, InvocationStatus.RETRY)
-HALFWAY = (
-    InvocationStatus.PENDING_RECOVERY,
-    InvocationStatus.RUNNING_RECOVERY,
-    InvocationStatus.KILLED,
-    InvocationStatus.CONCURRENCY_CONTROLLED,
-)
 ENDED = (InvocationStatus.SUCCESS, InvocationStatus.FAILED, InvocationStatus.CONCURRENCY_CONTROLLED_FINAL)
 
 

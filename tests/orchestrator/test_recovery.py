@@ -18,15 +18,9 @@ from pytest_pynenc_mongo import wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from tests.commands import CommandLog
 from tests.kills import shop
+from tests.orchestrator.helpers import HALFWAY, READY
 from tests.storage.helpers import in_threads
 
-READY = (InvocationStatus.REGISTERED, InvocationStatus.REROUTED, InvocationStatus.RETRY)
-HALFWAY = (
-    InvocationStatus.PENDING_RECOVERY,
-    InvocationStatus.RUNNING_RECOVERY,
-    InvocationStatus.KILLED,
-    InvocationStatus.CONCURRENCY_CONTROLLED,
-)
 ELSEWHERE = set(InvocationStatus) - {*READY, *HALFWAY, InvocationStatus.PENDING}
 LONG_AGO, JUST_NOW = timedelta(minutes=1), timedelta(seconds=1)
 

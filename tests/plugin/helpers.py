@@ -16,6 +16,8 @@ from pymongo import MongoClient
 
 # a run that hangs fails here, before the outer test's own timeout
 RUN_SECONDS = 50.0
+# pynenc's runners, the only one without processes first
+RUNNERS = ("ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner")
 EMBEDDED = "--pynenc-mongo-url=embedded://"
 ENGINES = {"mongomock": (), "embedded": (EMBEDDED,)}  # the options of an inner run, by engine
 
@@ -113,6 +115,13 @@ def closed_port() -> int:
         line.bind(("127.0.0.1", 0))
         port: int = line.getsockname()[1]
     return port
+
+
+# a module's marks: it starts pytest as users do, and looks what processes are left
+looks_for_processes = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc"),
+]
 
 
 class Marked:

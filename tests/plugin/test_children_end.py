@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.helpers import Marked, make_shop, start, wait_until
+from tests.plugin.helpers import Marked, looks_for_processes, make_shop, start, wait_until
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc"),
-]
+pytestmark = looks_for_processes
 
 START_SECONDS = 30.0
 GONE_SECONDS = 2.0

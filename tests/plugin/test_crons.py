@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.helpers import make_shop, run
+from tests.plugin.helpers import RUNNERS, make_shop, run
 
 SOURCE = """
     import os
@@ -59,7 +59,6 @@ CONFTEST = """
 
         return looked
 """
-RUNNERS = ("ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner")
 
 QUIET = """
     import pytest

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.helpers import make_shop, output, run
+from tests.plugin.helpers import RUNNERS, make_shop, output, run
 
 SOURCE = """
     import os
@@ -51,7 +51,6 @@ SOURCE = """
     def hurry() -> int:
         return os.getpid()
 """
-RUNNERS = ("ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner")
 CRON = """
     import os
     import pytest

@@ -2,17 +2,13 @@
 
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.plugin.helpers import Marked, make_shop, start, wait_until
+from tests.plugin.helpers import Marked, looks_for_processes, make_shop, start, wait_until
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc"),
-]
+pytestmark = looks_for_processes
 
 START_SECONDS = 30.0
 # far less than the 30 s that a runner and a worker may take to stop

@@ -11,12 +11,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.plugin.helpers import ENGINES, SHOP, Marked, make_shop, start, wait_until
+from tests.plugin.helpers import ENGINES, SHOP, Marked, looks_for_processes, make_shop, start, wait_until
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc"),
-]
+pytestmark = looks_for_processes
 
 # those that the run starts itself, and that must end with it
 on_own_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)

@@ -4,9 +4,8 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import SHOP, make_shop, output, run
+from tests.plugin.helpers import RUNNERS, SHOP, make_shop, output, run
 
-RUNNERS = ("ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner")
 SAY = """
     @app.task
     def say(word: str) -> None:

@@ -7,9 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import EMBEDDED, SHOP, make_ini, make_shop, output, run
-
-RUNNERS = ["ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
+from tests.plugin.helpers import EMBEDDED, RUNNERS, SHOP, make_ini, make_shop, output, run
 
 PACKAGED_APP = """
     import os
