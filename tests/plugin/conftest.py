@@ -8,13 +8,15 @@ from tests.engines import SERVER, server_of
 from tests.plugin.helpers import ENGINES
 
 _OURS = ("PYTEST_XDIST_", "PYTEST_PYNENC_", "PYNENC__")
+# where one of them is set, pytest prints its summary otherwise: https://docs.pytest.org/en/stable/explanation/ci.html
+_OF_CI = ("CI", "BUILD_NUMBER")
 
 
 @pytest.fixture(autouse=True)
 def users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of a user's shell, not the one of a test run or of its xdist worker."""
     for name in list(os.environ):
-        if name.startswith(_OURS):
+        if name.startswith(_OURS) or name in _OF_CI:
             monkeypatch.delenv(name)
 
 
