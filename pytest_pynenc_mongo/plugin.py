@@ -21,7 +21,12 @@ from pytest_pynenc_mongo import (
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-pytest_plugins = ["pytest_pynenc_mongo.fixtures"]
+pytest_plugins = [
+    "pytest_pynenc_mongo.fixtures.servers",
+    "pytest_pynenc_mongo.fixtures.apps_under_test",
+    "pytest_pynenc_mongo.fixtures.who_runs_tasks",
+    "pytest_pynenc_mongo.fixtures.what_tests_do",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -173,7 +173,7 @@ def test_a_worker_that_cannot_import_the_app_says_why(pytester: pytest.Pytester)
         ]
     )
     # it is the worker's traceback that the user sees, not ours
-    for sign_of_our_traceback in ("During handling of", "start_worker", "fixtures.py"):
+    for sign_of_our_traceback in ("During handling of", "start_worker", "who_runs_tasks.py"):
         assert sign_of_our_traceback not in output(result)
     assert result.duration < 20
 
