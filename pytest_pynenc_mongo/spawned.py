@@ -70,14 +70,14 @@ def attached(app: "Pynenc") -> Generator[None]:
 def end_with_parent() -> None:
     """In a child of `multiprocessing`: end as soon as the parent is gone, which a thread watches.
 
-    Linux does it for a child that is stopped, too, as ProcessRunner's are while they wait for another task;
-    not under a fork server, which is the parent there.
+    Linux does it for a child that is stopped, too, as ProcessRunner's are while they wait for another task.
     """
     if not _is_child() or any(thread.name == _WATCH for thread in threading.enumerate()):
         return
     parent_pid = os.getppid()  # the fork server's where there is one
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _leave_fork_server()
 
     def watch() -> None:
         while os.getppid() == parent_pid:
@@ -89,6 +89,21 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name=_WATCH, daemon=True).start()
+
+
+def _leave_fork_server() -> None:
+    """Let the fork server that this is a child of end with the process that it forks for.
+
+    It ends when nobody holds a certain pipe any more, of which each of its children has an end: one that is
+    stopped would keep it, and so itself, alive. No child uses it: it starts a fork server of its own.
+    """
+    module = sys.modules.get("multiprocessing.forkserver")
+    server = getattr(module, "_forkserver", None)
+    if server is None or server._inherited_fds is None or server._forkserver_pid is not None:  # noqa: SLF001
+        return  # its parent is none, or it has one of its own already
+    held, server._forkserver_alive_fd = server._forkserver_alive_fd, None  # noqa: SLF001
+    if held is not None:
+        os.close(held)
 
 
 def _is_child() -> bool:

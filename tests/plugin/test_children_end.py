@@ -6,75 +6,103 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.helpers import Marked, looks_for_processes, make_shop, start, wait_until
+from tests.plugin.helpers import ENGINES, Marked, looks_for_processes, start, wait_until
 
 pytestmark = looks_for_processes
 
 START_SECONDS = 30.0
 GONE_SECONDS = 2.0
 
+# pynenc's PersistentProcessRunner changes the way to start processes, so it comes last
+WITH_PROCESSES = ("ProcessRunner", "MultiThreadRunner", "PersistentProcessRunner")
+# one app for each of them, in a module of its name
+APP = """
+    import threading
+    from pynenc import Pynenc
+
+    few = {"num_processes": 1, "min_processes": 1, "max_processes": 1}
+    app = Pynenc(config_values={"app_id": __name__, "runner_cls": __name__, **few})
+
+    @app.task
+    def hang(started: str) -> None:
+        open(started, "x").close()
+        threading.Event().wait()
+"""
 TESTS = """
+    import importlib
     import os
     import pathlib
     import signal
     import threading
+    from contextlib import ExitStack
 
     import pytest
-    from shop.app import add, hang
 
     HERE = pathlib.Path(os.environ["NOTES"])
 
     @pytest.fixture
-    def pynenc_app_config():
-        few = {"num_processes": 2, "min_processes": 2, "max_processes": 2}
-        return {"runner_cls": os.environ["RUNNER"], **few}
+    def hanging(copy, pynenc_use_app, pynenc_runner_factory, pynenc_wait):
+        with ExitStack() as apps:
+            for runner in os.environ["RUNNERS"].split():
+                module = importlib.import_module(runner)
+                running = pynenc_runner_factory(apps.enter_context(pynenc_use_app(module.app)))
+                started = HERE / f"{runner}-{copy}"
+                module.hang(str(started))
+                pynenc_wait.until(started.exists)
+                if runner == "ProcessRunner":
+                    # as it does with one that waits for another task
+                    for child in running.child_runner_ids.values():
+                        os.kill(child.process.pid, signal.SIGSTOP)
+            (HERE / f"hangs-{copy}.new").write_text(str(os.getpid()))
+            (HERE / f"hangs-{copy}.new").rename(HERE / f"hangs-{copy}")
+            yield
 
-    def test_hangs(pynenc_app, pynenc_runner, pynenc_wait):
-        assert add(20, 22).result == 42
-        hang(str(HERE / "started"))
-        pynenc_wait.until((HERE / "started").exists)
-        if os.environ["STOPPED"]:
-            # as ProcessRunner does with one that waits for another task
-            for child in pynenc_runner.child_runner_ids.values():
-                os.kill(child.process.pid, signal.SIGSTOP)
-        (HERE / "hangs").touch()
+    @pytest.mark.parametrize("copy", range(int(os.environ["COPIES"])))
+    def test_hangs(hanging, copy):
         threading.Event().wait()
 """
 ENDINGS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "timeout": None}
+TIMEOUT = ("--timeout=1", "--timeout-method=thread", "-o", "timeout_func_only=true")
+XDIST = ("-n", "2", "--max-worker-restart=0")
 
-
-# each runner and way to start a process, and each ending; PersistentProcessRunner always spawns
+# each way to start a process with each ending; each of both on each engine, serial and in two xdist workers
 CASES = [
-    ("ProcessRunner", "fork", "SIGKILL"),
-    ("ProcessRunner", "spawn", "SIGTERM"),
-    ("ProcessRunner", "forkserver", "timeout"),
-    ("PersistentProcessRunner", "fork", "SIGKILL"),
-    ("PersistentProcessRunner", "fork", "timeout"),
-    ("MultiThreadRunner", "fork", "SIGTERM"),
-    ("MultiThreadRunner", "spawn", "SIGKILL"),
-    ("MultiThreadRunner", "forkserver", "SIGKILL"),
+    ("fork", "SIGKILL", "mongomock", 1),
+    ("fork", "SIGTERM", "embedded", 2),
+    ("fork", "timeout", "embedded", 1),
+    ("spawn", "SIGKILL", "embedded", 2),
+    ("spawn", "SIGTERM", "mongomock", 1),
+    ("spawn", "timeout", "mongomock", 2),
+    ("forkserver", "SIGKILL", "embedded", 1),
+    ("forkserver", "SIGTERM", "mongomock", 2),
+    ("forkserver", "timeout", "mongomock", 1),
 ]
 
 
-@pytest.mark.parametrize(("runner", "method", "ending"), CASES)
+@pytest.mark.parametrize(("method", "ending", "engine", "copies"), CASES)
 def test_they_end_within_two_seconds(
-    pytester: pytest.Pytester, runner: str, method: str, ending: str, tmp_path: Path
+    pytester: pytest.Pytester, method: str, ending: str, engine: str, copies: int, tmp_path: Path
 ) -> None:
     marked = Marked()
-    make_shop(pytester)
+    pytester.makepyfile(**dict.fromkeys(WITH_PROCESSES, APP))
     pytester.makeconftest(f"import multiprocessing; multiprocessing.set_start_method({method!r}, force=True)")
-    pytester.makepyfile(TESTS)
-    timeout = ("--timeout=12", "--timeout-method=thread") if ending == "timeout" else ()
-    # a stopped one cannot watch, and the system watches its parent, which a fork server is
-    stopped = "yes" if runner == "ProcessRunner" and method != "forkserver" else ""
-    environment = {"NOTES": str(tmp_path), "RUNNER": runner, "TMPDIR": str(tmp_path), "STOPPED": stopped}
-    process = start(pytester, *timeout, **environment, **{marked.name: marked.value})
+    pytester.makepyfile(test_hangs=TESTS)
+    arguments = ENGINES[engine] + (TIMEOUT if ending == "timeout" else ()) + (XDIST if copies > 1 else ())
+    environment = {
+        "NOTES": str(tmp_path),
+        "TMPDIR": str(tmp_path),
+        "COPIES": str(copies),
+        "RUNNERS": " ".join(WITH_PROCESSES),
+    }
+    process = start(pytester, *arguments, **environment, **{marked.name: marked.value})
     try:
-        wait_until((tmp_path / "hangs").exists, START_SECONDS, "a task that hangs")
-        # pytest, MongoDB, the runner's manager and at least one process that runs the task
-        assert len(marked.pids()) >= 4
+        notes = [tmp_path / f"hangs-{copy}" for copy in range(copies)]
+        wait_until(lambda: all(note.exists() for note in notes), START_SECONDS, "tasks that hang")
         if (number := ENDINGS[ending]) is not None:
-            os.kill(process.pid, number)
+            # pytest, MongoDB, each runner's manager and at least one process that runs the task
+            assert len(marked.pids()) >= 2 + 5 * copies
+            for note in notes:
+                os.kill(int(note.read_text()), number)
         process.wait(START_SECONDS)
         wait_until(lambda: not marked.pids(), GONE_SECONDS, f"all gone, not {marked.pids()}")
     finally:
