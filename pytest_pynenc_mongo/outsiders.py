@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 _THREAD_GRACE_SECONDS = 1.0
-_OUR_THREADS = ("pymongo_", "pytest_timeout", "watch on ")
+THREADS_OF_WAITS = "pynenc_wait"
+_OUR_THREADS = (THREADS_OF_WAITS, "pymongo_", "pytest_timeout", "watch on ")
 _OUR_PROGRAMS = ("pytest_pynenc_mongo.", "pynenc_mongo.mongomock_server")
 
 

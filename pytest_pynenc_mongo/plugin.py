@@ -14,6 +14,7 @@ from pytest_pynenc_mongo import (
     no_server,
     options,
     pinning,
+    progress,
     renewing,
     report,
 )
@@ -38,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[options.KEY] = options.read(config)
         engines.check(config.stash[options.KEY])
     config.addinivalue_line("markers", marker.SIGNATURE)
+    progress.configure(config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

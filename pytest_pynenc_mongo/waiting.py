@@ -1,16 +1,23 @@
 """Waiting for what tasks do: with a deadline, and never for those who are dead."""
 
+import inspect
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, overload
 
-from pytest_pynenc_mongo import awaiting, clock, executors
+from pytest_pynenc_mongo import clock, progress
 from pytest_pynenc_mongo.errors import RunnerError
+from pytest_pynenc_mongo.outsiders import THREADS_OF_WAITS
+from pytest_pynenc_mongo.wanted import Condition, Idle, Results, Status, Wanted
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
-    from pynenc.invocation.base_invocation import BaseInvocation
+    from pynenc.invocation.base_invocation import BaseInvocation, BaseInvocationGroup
     from pynenc.invocation.status import InvocationStatus
+
+type Some[T] = BaseInvocation[..., T] | BaseInvocationGroup[..., T, Any] | Iterable[BaseInvocation[..., T]]
 
 __tracebackhide__ = True
 
@@ -18,57 +25,85 @@ _LOOK_EVERY_SECONDS = 0.01
 
 
 class Wait:
-    """Waits for invocations of one app, `timeout` seconds at most."""
+    """Waits for invocations of one app, `timeout` seconds at most.
 
-    def __init__(self, app: "Pynenc", timeout: float) -> None:
+    One invocation, a group, or invocations in any iterable. Coroutines wait by the twins whose names
+    begin with `async_`, as pynenc's own do.
+    """
+
+    def __init__(self, app: "Pynenc", timeout: float, terminal: progress.Terminal | None = None) -> None:
         self._app = app
         self._timeout = timeout
+        self._terminal = terminal
 
-    def __call__(self, invocation: "BaseInvocation[Any, Any]", timeout: float | None = None) -> Any:
-        """Return the result of an invocation, or raise what its task raised.
+    @overload
+    def __call__[T](self, invocation: "BaseInvocation[..., T]", /, timeout: float | None = None) -> T: ...
 
-        :raises RunnerError: if it is not final in time, or can never be; says why
+    @overload
+    def __call__[T](
+        self, group: "BaseInvocationGroup[..., T, Any]", /, timeout: float | None = None
+    ) -> list[T]: ...
+
+    @overload
+    def __call__[T](
+        self, invocations: "Iterable[BaseInvocation[..., T]]", /, timeout: float | None = None
+    ) -> list[T]: ...
+
+    def __call__(self, invocations: Some[Any], /, timeout: float | None = None) -> Any:
+        """Return the result of an invocation, or those of some in their order, or raise what a task raised.
+
+        :raises RunnerError: if one is not final in time, or none can ever be; says why
         """
+        results = Results(_listed(invocations))
+        self._wait(results, timeout)
+        return _like(invocations, results)
 
-        def is_final() -> bool:
-            return invocation.status.is_final()
+    @overload
+    async def async_result[T](
+        self, invocation: "BaseInvocation[..., T]", /, timeout: float | None = None
+    ) -> T: ...
 
-        self._until_of(invocation, is_final, timeout)
-        return invocation.result
+    @overload
+    async def async_result[T](
+        self, group: "BaseInvocationGroup[..., T, Any]", /, timeout: float | None = None
+    ) -> list[T]: ...
+
+    @overload
+    async def async_result[T](
+        self, invocations: "Iterable[BaseInvocation[..., T]]", /, timeout: float | None = None
+    ) -> list[T]: ...
+
+    async def async_result(self, invocations: Some[Any], /, timeout: float | None = None) -> Any:
+        """As the call, for coroutines."""
+        results = Results(_listed(invocations))
+        await self._async_wait(results, timeout)
+        return _like(invocations, results)
 
     def status(
-        self,
-        invocation: "BaseInvocation[Any, Any]",
-        status: "InvocationStatus",
-        timeout: float | None = None,
+        self, invocations: Some[Any], status: "InvocationStatus", timeout: float | None = None
     ) -> None:
-        """Return as soon as an invocation has had a status, be it over already.
+        """Return as soon as an invocation, or each of some, has had a status, be it over already.
 
         :raises RunnerError: if it has not in time, or can never have it; says why
         """
-        self._until_of(invocation, lambda: _has_had(invocation, status), timeout)
+        self._wait(Status(_listed(invocations), status), timeout)
+
+    async def async_status(
+        self, invocations: Some[Any], status: "InvocationStatus", timeout: float | None = None
+    ) -> None:
+        """As `status`, for coroutines."""
+        await self._async_wait(Status(_listed(invocations), status), timeout)
 
     def idle(self, timeout: float | None = None) -> None:
         """Return as soon as no message is queued and no invocation is unfinished.
 
         :raises RunnerError: if that is not so in time, or nobody is left to run them
         """
-        from pynenc.invocation.status import InvocationStatus
+        self._wait(Idle(self._app), timeout)
 
-        unfinished = [status for status in InvocationStatus if not status.is_final()]
-
-        def count() -> int:
-            return self._app.broker.count_invocations() + self._app.orchestrator.count_invocations(
-                statuses=unfinished
-            )
-
-        vigil, seconds = awaiting.Vigil(self._app), self._timeout if timeout is None else timeout
-        self._poll(
-            lambda: not count(),
-            seconds,
-            lambda: f"{count()} messages and invocations are unfinished",
-            lambda: vigil.check([], seconds),
-        )
+    async def async_idle(self, timeout: float | None = None) -> None:
+        """As `idle`, for coroutines."""
+        await self._async_wait(Idle(self._app), timeout)
 
     def until(
         self,
@@ -81,37 +116,62 @@ class Wait:
         :raises RunnerError: if it is not in time, or nobody is left to run tasks
         :raises EngineError: if MongoDB has ended meanwhile
         """
-        seconds = self._timeout if timeout is None else timeout
-        who = executors.of(self._app)
-        self._poll(happened, seconds, describe, who.check)
+        self._wait(Condition(self._app, happened, describe), timeout)
 
-    def _until_of(
-        self, invocation: "BaseInvocation[Any, Any]", happened: Callable[[], object], timeout: float | None
-    ) -> None:
-        seconds = self._timeout if timeout is None else timeout
-        guard, vigil, ids = awaiting.current(), awaiting.Vigil(invocation.app), [invocation.invocation_id]
-        self._poll(
-            happened,
-            seconds,
-            lambda: guard.what_is_known(invocation.app, ids),
-            lambda: guard.refuse_in_vain(vigil, ids, seconds),
-        )
-
-    def _poll(
+    async def async_until(
         self,
-        happened: Callable[[], object],
-        seconds: float,
-        describe: Callable[[], str],
-        check: Callable[[], None],
+        happened: Callable[[], object | Awaitable[object]],
+        timeout: float | None = None,
+        describe: Callable[[], str] = lambda: "what was waited for did not happen",
     ) -> None:
-        deadline, pause = clock.now() + seconds, threading.Event()
-        while not happened():
+        """As `until`, for coroutines; `happened` may be one itself."""
+        await self._async_wait(Condition(self._app, happened, describe), timeout)
+
+    def _wait(self, wanted: Wanted, timeout: float | None) -> None:
+        pause = threading.Event()
+        with self._patience(wanted, timeout) as spend:
+            while not wanted.has_happened():
+                spend()
+                pause.wait(_LOOK_EVERY_SECONDS)
+
+    async def _async_wait(self, wanted: Wanted, timeout: float | None) -> None:
+        import asyncio
+
+        loop, pause = asyncio.get_running_loop(), threading.Event()
+        # freezegun stops the clock of the loop: a sleep of asyncio's would never end
+        with self._patience(wanted, timeout) as spend, ThreadPoolExecutor(1, THREADS_OF_WAITS) as pool:
+            while not await _settled(wanted.has_happened()):
+                spend()
+                await loop.run_in_executor(pool, pause.wait, _LOOK_EVERY_SECONDS)
+
+    @contextmanager
+    def _patience(self, wanted: Wanted, timeout: float | None) -> Generator[Callable[[], None]]:
+        """Yield what each turn calls: it ends the wait where that has to end, and shows how it goes."""
+        seconds = self._timeout if timeout is None else timeout
+        deadline = clock.now() + seconds
+
+        def spend() -> None:
             if clock.now() > deadline:
-                raise RunnerError(f"after {seconds:g} s {describe()}")
-            check()
-            pause.wait(_LOOK_EVERY_SECONDS)
+                raise RunnerError(f"after {seconds:g} s {wanted.what_is_known()}")
+            wanted.check(seconds)
+            shown.show(wanted.progress)
+
+        with progress.shown(self._terminal) as shown:
+            yield spend
 
 
-def _has_had(invocation: "BaseInvocation[Any, Any]", status: "InvocationStatus") -> bool:
-    history = invocation.app.state_backend.get_history(invocation.invocation_id)
-    return any(entry.status_record.status == status for entry in history)
+def _listed[T](some: Some[T]) -> "list[BaseInvocation[..., T]]":
+    from pynenc.invocation.base_invocation import BaseInvocation
+
+    return [some] if isinstance(some, BaseInvocation) else list(some)
+
+
+def _like(some: Some[Any], results: Results) -> Any:
+    """Return one value for one invocation, a list for several, be it one."""
+    from pynenc.invocation.base_invocation import BaseInvocation
+
+    return results.values[0] if isinstance(some, BaseInvocation) else results.values
+
+
+async def _settled(answer: object) -> object:
+    return await answer if inspect.isawaitable(answer) else answer

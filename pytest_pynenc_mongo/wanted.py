@@ -1,0 +1,189 @@
+"""What `pynenc_wait` waits for: results, a status, an idle app, a condition; each asks in few commands."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_pynenc_mongo import awaiting, executors
+from pytest_pynenc_mongo.errors import RunnerError
+
+if TYPE_CHECKING:
+    from pynenc import Pynenc
+    from pynenc.identifiers.invocation_id import InvocationId
+    from pynenc.invocation.base_invocation import BaseInvocation
+    from pynenc.invocation.status import InvocationStatus
+
+type Invocation = BaseInvocation[..., Any]
+
+__tracebackhide__ = True
+
+
+class Wanted(ABC):
+    """Something that happens, in time or never."""
+
+    @abstractmethod
+    def has_happened(self) -> object:
+        """Return something true if it has; an awaitable only where coroutines wait."""
+
+    @abstractmethod
+    def check(self, seconds: float) -> None:
+        """Refuse to wait for what never comes; for `seconds` at most it would be.
+
+        :raises EngineError: if the app's MongoDB has ended; says how
+        :raises RunnerError: says why
+        """
+
+    @abstractmethod
+    def what_is_known(self) -> str:
+        """Return what is so instead."""
+
+    @abstractmethod
+    def progress(self) -> str:
+        """Return how far it is, for a terminal."""
+
+
+class _Invocations(Wanted):
+    """Something of each of some invocations; each of their apps is asked for all of its own at once."""
+
+    def __init__(self, invocations: Sequence[Invocation]) -> None:
+        self._missing: dict[Pynenc, dict[InvocationId, Invocation]] = {}
+        for each in invocations:
+            self._missing.setdefault(each.app, {})[each.invocation_id] = each
+        self._names = Counter(each.task.task_id.func_name for each in invocations)
+        self._guard = awaiting.current()
+        self._vigils = {app: awaiting.Vigil(app) for app in self._missing}
+
+    def check(self, seconds: float) -> None:
+        for app, missing in self._unfinished():
+            self._guard.refuse_in_vain(self._vigils[app], list(missing), seconds)
+
+    def what_is_known(self) -> str:
+        app, missing = next(self._unfinished())
+        return self._guard.what_is_known(app, list(missing))
+
+    def progress(self) -> str:
+        from pynenc.invocation.status import InvocationStatus
+
+        missing = sum(len(some) for _, some in self._unfinished())
+        running = sum(
+            len(app.orchestrator.filter_by_status(list(some), frozenset({InvocationStatus.RUNNING})))
+            for app, some in self._unfinished()
+        )
+        done = self._names.total() - missing
+        return f"{', '.join(self._names)}: {done} done, {running} running, {missing - running} waiting"
+
+    def _unfinished(self) -> "Iterator[tuple[Pynenc, dict[InvocationId, Invocation]]]":
+        return ((app, some) for app, some in self._missing.items() if some)
+
+
+class Results(_Invocations):
+    """The result of each of some invocations; what one of their tasks raised, as soon as it is known."""
+
+    def __init__(self, invocations: Sequence[Invocation]) -> None:
+        super().__init__(invocations)
+        self._ids = [each.invocation_id for each in invocations]
+        self._found: dict[InvocationId, Any] = {}
+
+    def has_happened(self) -> bool:
+        for app, missing in self._unfinished():
+            for key in _final_among(app, missing):
+                self._found[key] = missing.pop(key).result
+        return not any(self._missing.values())
+
+    @property
+    def values(self) -> list[Any]:
+        """They, in the order of the invocations."""
+        return [self._found[key] for key in self._ids]
+
+
+class Status(_Invocations):
+    """That each of some invocations has had a status, be it over already."""
+
+    def __init__(self, invocations: Sequence[Invocation], status: "InvocationStatus") -> None:
+        super().__init__(invocations)
+        self._status = status
+        if eager := next((each for each in invocations if _is_eager(each)), None):
+            name = eager.task.task_id.func_name
+            raise RunnerError(
+                f"{name} has no history: dev_mode_force_sync_tasks runs it where its result is read"
+            )
+
+    def has_happened(self) -> bool:
+        # one by one: what a history holds once it always holds
+        for _, missing in self._unfinished():
+            for key, invocation in list(missing.items()):
+                if not self._is_in_history(invocation):
+                    return False
+                del missing[key]
+        return True
+
+    def _is_in_history(self, invocation: Invocation) -> bool:
+        history = invocation.app.state_backend.get_history(invocation.invocation_id)
+        return any(entry.status_record.status == self._status for entry in history)
+
+
+class Idle(Wanted):
+    """That no message is queued and no invocation is unfinished."""
+
+    def __init__(self, app: "Pynenc") -> None:
+        from pynenc.invocation.status import InvocationStatus
+
+        self._app = app
+        self._vigil = awaiting.Vigil(app)
+        self._unfinished = [status for status in InvocationStatus if not status.is_final()]
+
+    def has_happened(self) -> bool:
+        return not self._count()
+
+    def check(self, seconds: float) -> None:
+        self._vigil.check([], seconds)
+
+    def what_is_known(self) -> str:
+        return f"{self._count()} messages and invocations are unfinished"
+
+    def progress(self) -> str:
+        return self.what_is_known()
+
+    def _count(self) -> int:
+        return self._app.broker.count_invocations() + self._app.orchestrator.count_invocations(
+            statuses=self._unfinished
+        )
+
+
+class Condition(Wanted):
+    """That a test's own condition is true."""
+
+    def __init__(self, app: "Pynenc", happened: Callable[[], object], describe: Callable[[], str]) -> None:
+        self._who = executors.of(app)
+        self._happened = happened
+        self._describe = describe
+
+    def has_happened(self) -> object:
+        return self._happened()
+
+    def check(self, seconds: float) -> None:  # noqa: ARG002
+        self._who.check()
+
+    def what_is_known(self) -> str:
+        return self._describe()
+
+    def progress(self) -> str:
+        return ""
+
+
+def _final_among(app: "Pynenc", some: "dict[InvocationId, Invocation]") -> "list[InvocationId]":
+    """Return those that are over, or that run where their result is read; in the order of `some`."""
+    if len(some) == 1:  # it remembers its status, which its result asks for again
+        key, invocation = next(iter(some.items()))
+        return [key] if _is_eager(invocation) or invocation.status.is_final() else []
+    distributed = [key for key, each in some.items() if not _is_eager(each)]
+    over = set(app.orchestrator.filter_final(distributed)) if distributed else set()
+    return [key for key, each in some.items() if key in over or _is_eager(each)]
+
+
+def _is_eager(invocation: Invocation) -> bool:
+    """Return whether its task runs where its result is read: pynenc's `dev_mode_force_sync_tasks`."""
+    from pynenc.invocation.conc_invocation import ConcurrentInvocation
+
+    return isinstance(invocation, ConcurrentInvocation)
