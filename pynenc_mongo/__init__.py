@@ -30,11 +30,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for: a test run that uses none of it pays for none of it."""
-    if name == "__version__":
-        return import_module("importlib.metadata").version("pytest-pynenc-mongo")
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "mongomock_server.process" if name == "start_mongomock_server" else "errors"
-    return getattr(import_module(f"{__name__}.{home}"), name)
+if not TYPE_CHECKING:  # else each name that there is not would be one, of any type
+
+    def __getattr__(name: str) -> Any:
+        """Import what is asked for: a test run that uses none of it pays for none of it."""
+        if name == "__version__":
+            return import_module("importlib.metadata").version("pytest-pynenc-mongo")
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = "mongomock_server.process" if name == "start_mongomock_server" else "errors"
+        return getattr(import_module(f"{__name__}.{home}"), name)

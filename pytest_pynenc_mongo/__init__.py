@@ -12,38 +12,51 @@ if TYPE_CHECKING:
     from pytest_pynenc_mongo.engines import Engine
     from pytest_pynenc_mongo.errors import PynencMongoTestError, RunnerError
     from pytest_pynenc_mongo.firing import Cron, Event
+    from pytest_pynenc_mongo.protocols import AppFactory, RunnerFactory, Seed, UseApp, WorkerFactory
     from pytest_pynenc_mongo.recovering import Recover
     from pytest_pynenc_mongo.waiting import Wait
     from pytest_pynenc_mongo.workers import Worker
 
 __all__ = [
+    "AppFactory",
     "Cron",
     "Engine",
     "Event",
     "PynencMongoTestError",
     "Recover",
     "RunnerError",
+    "RunnerFactory",
+    "Seed",
     "TestDatabase",
     "TestServer",
+    "UseApp",
     "Wait",
     "Worker",
+    "WorkerFactory",
 ]
 
 _MODULES = {
+    "AppFactory": "protocols",
     "Cron": "firing",
     "Engine": "engines",
     "Event": "firing",
     "PynencMongoTestError": "errors",
     "Recover": "recovering",
     "RunnerError": "errors",
+    "RunnerFactory": "protocols",
+    "Seed": "protocols",
     "TestDatabase": "databases",
     "TestServer": "databases",
+    "UseApp": "protocols",
     "Wait": "waiting",
     "Worker": "workers",
+    "WorkerFactory": "protocols",
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+if not TYPE_CHECKING:  # else each name that there is not would be one, of any type
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

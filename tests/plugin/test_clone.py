@@ -39,7 +39,7 @@ def test_the_example_needs_no_plugin_but_this_one_and_xdist() -> None:
 def test_the_types_of_the_fixtures_are_public(pytester: pytest.Pytester) -> None:
     assert all(hasattr(pytest_pynenc_mongo, name) for name in pytest_pynenc_mongo.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        _ = pytest_pynenc_mongo.Nothing
+        _ = pytest_pynenc_mongo.Nothing  # type: ignore[attr-defined]
     pytester.makepyfile(
         """
         import sys
