@@ -89,6 +89,11 @@ class Guard:
         finally:
             self._apps.remove(app)
 
+    @property
+    def apps(self) -> "tuple[Pynenc, ...]":
+        """The apps that are on the test database now, each once."""
+        return tuple(dict.fromkeys(self._apps))
+
     def check(self, app: "Pynenc", ids: "Sequence[InvocationId]") -> None:
         """Refuse to wait where no result can come, or none has for too long.
 
@@ -160,6 +165,11 @@ def current() -> Guard:
     return _guards[-1]
 
 
+def apps_of_test() -> "tuple[Pynenc, ...]":
+    """Return the apps that are on the test database now, none where no test uses one."""
+    return _guards[-1].apps if _guards else ()
+
+
 @contextmanager
 def guarded(guard: Guard) -> Generator[None]:
     """Have every wait for a result in this process, but for those of tasks, obey `guard`, the latest one.
@@ -192,7 +202,7 @@ def guarded(guard: Guard) -> Generator[None]:
     BaseRunner.waiting_for_results = waiting_for_results  # type: ignore[method-assign]
     BaseRunner.async_waiting_for_results = async_waiting_for_results  # type: ignore[method-assign]
     hidden = vars(dist_invocation).get("__tracebackhide__")
-    dist_invocation.__tracebackhide__ = _is_ours  # type: ignore[attr-defined]
+    dist_invocation.__tracebackhide__ = True  # type: ignore[attr-defined]
     try:
         yield
     finally:

@@ -8,9 +8,9 @@ from weakref import WeakKeyDictionary
 from pytest_pynenc_mongo import clock
 from pytest_pynenc_mongo.children import Ended
 from pytest_pynenc_mongo.errors import EngineError, RunnerError
+from pytest_pynenc_mongo.snapshot import Log
 
 if TYPE_CHECKING:
-    import pytest
     from pynenc import Pynenc
     from pynenc.runner.runner_context import RunnerContext
 
@@ -42,12 +42,17 @@ class Executor(Protocol):
         """
         ...
 
-    def section(self) -> tuple[str, str] | None:
-        """A title and what it last wrote, for the report of its test; None where pytest's report has it."""
+    @property
+    def role(self) -> str:
+        """`worker`, or `runner` for one in this process."""
         ...
 
-    def has_died(self, context: "RunnerContext") -> bool:
-        """Whether a runner that is its own, or a child of that, is over because it is."""
+    def log_tail(self) -> Log | None:
+        """What it last wrote, for the report of its test; None where pytest's report has it."""
+        ...
+
+    def has(self, context: "RunnerContext") -> bool:
+        """Whether a runner is its own, or a child of that."""
         ...
 
     @property
@@ -159,12 +164,18 @@ def watch(app: "Pynenc", executor: Executor) -> None:
     _of_test.append(executor)
 
 
-def show(report: "pytest.TestReport") -> None:
-    """Show in the report of a phase that failed what those wrote who ran tasks in its test, once."""
-    sections = filter(None, (executor.section() for executor in _of_test)) if report.failed else ()
-    report.sections += [(title, text) for title, text in sections if text not in report.longreprtext]
-    if report.when == "teardown":
-        _of_test.clear()
+def of_test() -> tuple[Executor, ...]:
+    """Return all who have run tasks in this test, those that have ended, too."""
+    return tuple(_of_test)
+
+
+def logs_of_test() -> tuple[Log, ...]:
+    """Return what those last wrote who have run tasks in this test and have a log of their own."""
+    return tuple(filter(None, (executor.log_tail() for executor in _of_test)))
+
+
+def forget_test() -> None:
+    _of_test.clear()
 
 
 def lineage(context: "RunnerContext") -> Iterator["RunnerContext"]:

@@ -8,7 +8,6 @@ import pytest
 from pytest_pynenc_mongo import (
     apps,
     engines,
-    executors,
     interruption,
     marker,
     no_server,
@@ -17,6 +16,7 @@ from pytest_pynenc_mongo import (
     progress,
     renewing,
     report,
+    telling,
 )
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def pytest_fixture_setup(fixturedef: Any, request: pytest.FixtureRequest) -> Gen
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     outcome = yield
-    executors.show(outcome)
+    telling.show(item, outcome)
     no_server.shorten(item, outcome)
     interruption.remember_outcome(item, outcome)
     return outcome

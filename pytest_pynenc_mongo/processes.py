@@ -88,7 +88,7 @@ class Child:
                 raise NotReadyError(f"process {self.pid} was not ready in {seconds:g} s; {self.log_tail}")
             if not (more := os.read(stdout.fileno(), 4096)):
                 code = self._process.wait()
-                raise NotReadyError(f"process {self.pid} ended with exit code {code}; {self.log_tail}")
+                raise NotReadyError(f"process {self.pid} ended with {ending(code)}; {self.log_tail}")
             line += more
         return line.decode().strip()
 

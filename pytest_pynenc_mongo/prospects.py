@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 100  # invocations of a group that are looked at together
 # a frozen clock may be far from that of another process
-_EVER_SECONDS = 30 * 365 * 24 * 3600.0
+EVER_SECONDS = 30 * 365 * 24 * 3600.0
 # a process that has just been started gives a sign of life within
 _ANNOUNCED_SECONDS = 1.0
 _MOST_AT_WORK = 1000
@@ -36,7 +36,7 @@ def nobody_runs(app: "Pynenc", waited: float) -> str:
     ours = executors.of(app)
     if ours.are_alive or runs_here(app) or outsiders.may_run_tasks(waited):
         return ""
-    if any(each.last_heartbeat.timestamp() > ours.ended_at for each in _Runners(app).living):
+    if any(each.last_heartbeat.timestamp() > ours.ended_at for each in Runners(app).living):
         return ""
     return ours.how_all_ended() or f"nobody runs app {app.app_id!r}: request pynenc_runner or pynenc_worker"
 
@@ -65,6 +65,15 @@ def why_never(app: "Pynenc", ids: "Sequence[InvocationId]", waited: float, secon
     return first
 
 
+def why_each_never(app: "Pynenc", ids: "Sequence[InvocationId]") -> "dict[InvocationId, str]":
+    """Return why each of some invocations can never end, as far as it can be seen at one look.
+
+    What pynenc mends in minutes is not waited for.
+    """
+    look = _Look(app, ids, EVER_SECONDS, 0.0)
+    return {each: why for each in ids if (why := look.reason(each))}
+
+
 def what_is_known(app: "Pynenc", ids: "Sequence[InvocationId]") -> str:
     """Return the task of the first of some invocations, its status, since when, and who has it."""
     known = _orchestrator(app).get_tasks_and_records(ids[:1]).get(ids[0])
@@ -72,7 +81,7 @@ def what_is_known(app: "Pynenc", ids: "Sequence[InvocationId]") -> str:
         return f"invocation {ids[0]} of app {app.app_id!r} is not registered"
     task, record = known
     age = clock.wall() - record.timestamp.timestamp()
-    since = f" since {age:.1f} s" if 0 <= age < _EVER_SECONDS else ""  # else a clock is frozen
+    since = f" since {age:.1f} s" if 0 <= age < EVER_SECONDS else ""  # else a clock is frozen
     others = f", and {len(ids) - 1} more of its group are not over" if len(ids) > 1 else ""
     return f"{task.func_name} is {record.status.value}{since}{_who_has(app, record)}{others}"
 
@@ -83,7 +92,7 @@ def _who_has(app: "Pynenc", record: "InvocationStatusRecord") -> str:
     context = app.state_backend.get_runner_context(record.runner_id) if record.runner_id else None
     if context is None:
         return ""
-    if ended := _Runners(app).end_of(context):
+    if ended := Runners(app).end_of(context):
         pid, how = ended
         return f", {context.runner_cls} had it in process {pid}, which {how}"
     return f", {context.runner_cls} has it in process {context.pid}, which lives"
@@ -98,17 +107,17 @@ def end_of(ours: executors.Executors, context: "RunnerContext") -> tuple[int, st
     return None
 
 
-class _Runners:
+class Runners:
     """Who runs an app, by the signs of life in the store and by the processes of this machine."""
 
     def __init__(self, app: "Pynenc") -> None:
         self._app = app
-        self._ours = executors.of(app)
+        self.ours = executors.of(app)
 
     @cached_property
     def signs(self) -> "list[ActiveRunnerInfo]":
         """The last sign of life of each, however old."""
-        return self._app.orchestrator._get_active_runners(_EVER_SECONDS, None)  # noqa: SLF001
+        return self._app.orchestrator._get_active_runners(EVER_SECONDS, None)  # noqa: SLF001
 
     @property
     def living(self) -> "list[ActiveRunnerInfo]":
@@ -123,7 +132,7 @@ class _Runners:
         return {context.runner_id: context for context in stored}
 
     def end_of(self, context: "RunnerContext") -> tuple[int, str] | None:
-        return end_of(self._ours, context)
+        return end_of(self.ours, context)
 
     def _has_ended(self, runner_id: str, context: "RunnerContext | None") -> bool:
         mine = self._app._runner_instance  # noqa: SLF001 - app.runner would make one
@@ -139,7 +148,7 @@ class _Look:
         self._app = app
         self._waited_seconds = waited
         self._seconds = seconds
-        self._runners = _Runners(app)
+        self._runners = Runners(app)
         self._known: dict[InvocationId, tuple[TaskId, InvocationStatusRecord]] = {}
         self._waits_for: dict[InvocationId, list[InvocationId]] = {}
         orchestrator, seen = _orchestrator(app), set(ids)

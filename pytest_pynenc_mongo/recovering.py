@@ -64,6 +64,6 @@ class _Deaths:
         context = self._app.state_backend.get_runner_context(runner_id)
         if context is None:  # it died before it could say who it is
             return True
-        if any(executor.has_died(context) for executor in self._executors.all):
+        if any(not executor.is_alive and executor.has(context) for executor in self._executors.all):
             return True
         return any(prospects.end_of(self._executors, each) for each in executors.lineage(context))

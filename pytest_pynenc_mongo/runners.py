@@ -106,11 +106,15 @@ class _RunnerThread:
     def how_it_ended(self) -> str:
         return f"{self._name} failed: {self._failure}" if self._failure else f"{self._name} has stopped"
 
-    def section(self) -> None:
+    @property
+    def role(self) -> str:
+        return "runner"
+
+    def log_tail(self) -> None:
         """Nothing: what it logs is in pytest's own report."""
 
-    def has_died(self, context: "RunnerContext") -> bool:
-        return context.root_runner_id == self.runner.runner_id and not self.is_alive
+    def has(self, context: "RunnerContext") -> bool:
+        return context.root_runner_id == self.runner.runner_id
 
     @property
     def pids(self) -> set[int]:

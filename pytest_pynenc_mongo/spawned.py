@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_pynenc_mongo import module_files, registrations
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.module_files import ModuleFiles
+from pytest_pynenc_mongo.processes import ending
 from pytest_pynenc_mongo.registrations import Registration
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def refuse_the_stillborn(runner: "BaseRunner") -> None:
             if is_last or len(stillborn) >= _STILLBORN:
                 raise RunnerError(
                     f"the processes of {type(runner).__name__} die before they run anything, the last one "
-                    f"with exit code {process.exitcode}; its traceback is in the standard error of this one"
+                    f"with {ending(process.exitcode or 0)}; its traceback is in the standard error of this one"
                 )
         iterate()
 

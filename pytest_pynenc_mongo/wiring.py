@@ -64,7 +64,8 @@ def settings(database: "TestDatabase", more: Mapping[str, Any] | None = None) ->
     pinned = {**_OWN_ADDRESS, **_components(), **place}
     # the plugin's own limit too, so that this process has one client for both
     limits = {"mongo_connect_seconds": database.server.connect_seconds}
-    return Settings(pinned, {**limits, **(more or {}), **pinned})
+    told = {"mongo_note_changed_results": True}  # to a test that fails
+    return Settings(pinned, {**limits, **told, **(more or {}), **pinned})
 
 
 @contextmanager

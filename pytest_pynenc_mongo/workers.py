@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pynenc_mongo.mongomock_server.process import python_command
-from pytest_pynenc_mongo import children, specifications
+from pytest_pynenc_mongo import children, log_lines, specifications
 from pytest_pynenc_mongo.children import Ended
 from pytest_pynenc_mongo.errors import NotReadyError, RunnerError
 from pytest_pynenc_mongo.executors import Hurry, lineage, watch
 from pytest_pynenc_mongo.fork_server import MODULE, ForkServers
-from pytest_pynenc_mongo.processes import READY, Child, ending, last_lines, start_child
+from pytest_pynenc_mongo.processes import READY, Child, ending, start_child
+from pytest_pynenc_mongo.snapshot import Log
 from pytest_pynenc_mongo.specifications import Specification
 
 if TYPE_CHECKING:
@@ -21,13 +22,18 @@ if TYPE_CHECKING:
 class Worker:
     """A runner in another operating-system process."""
 
-    def __init__(self, child: Child, stop_seconds: float, notes: Path) -> None:
+    def __init__(self, child: Child, app_id: str, stop_seconds: float, notes: Path) -> None:
         self._child = child
+        self._app_id = app_id
         self._notes = notes  # how its own children ended
         self._stop_seconds = stop_seconds
         self._is_meant_to_end = False
         self._is_hurried = False
         self.pid = child.pid
+
+    def __repr__(self) -> str:
+        state = "alive" if self.exit_code is None else f"ended with {ending(self.exit_code)}"
+        return f"Worker(pid={self.pid}, app={self._app_id!r}, {state})"
 
     @property
     def log(self) -> str:
@@ -71,7 +77,7 @@ class Worker:
         self._child.ask_to_end()
 
     def how_it_ended(self) -> str:
-        return f"worker {self.pid} ended with exit code {self.exit_code}; {self._child.log_tail}"
+        return f"worker {self.pid} ended with {ending(self.exit_code or 0)}; {self._child.log_tail}"
 
     @property
     def pids(self) -> set[int]:
@@ -88,12 +94,17 @@ class Worker:
         """Whether a thread of it is over: not known here."""
         return False
 
-    def section(self) -> tuple[str, str]:
-        state = "" if self.exit_code is None else f", ended with {ending(self.exit_code)}"
-        return f"pynenc_worker {self.pid}{state}", "\n".join(last_lines(self._child.log))
+    @property
+    def role(self) -> str:
+        return "worker"
 
-    def has_died(self, context: "RunnerContext") -> bool:
-        return not self.is_alive and any(each.pid == self.pid for each in lineage(context))
+    def log_tail(self) -> Log:
+        end = "" if self.exit_code is None else ending(self.exit_code)
+        title = f"pynenc_worker {self.pid}" + (f", ended with {end}" if end else "")
+        return Log(title, self.pid, end, tuple(log_lines.last(self._child.log)))
+
+    def has(self, context: "RunnerContext") -> bool:
+        return any(each.pid == self.pid for each in lineage(context))
 
 
 def start_worker(
@@ -114,7 +125,7 @@ def start_worker(
         )
     except NotReadyError as error:
         raise RunnerError(f"the worker for app {app.app_id!r} did not start: {error}") from None
-    worker = Worker(child, seconds, notes)
+    worker = Worker(child, app.app_id, seconds, notes)
     watch(app, worker)
     return worker
 

@@ -12,7 +12,7 @@ from pynenc_mongo.broker.documents import COMPONENT, MESSAGES, NEXT_FIRST, SPECS
 from pynenc_mongo.component import collections_of, outliving_outages, settings_of
 from pynenc_mongo.conf.config_broker import ConfigBrokerMongo
 from pynenc_mongo.storage.ordered_keys import OrderedKeys
-from pynenc_mongo.storage.verbs import count, distinct, insert_all_missing, pop
+from pynenc_mongo.storage.verbs import count, distinct, find_page, insert_all_missing, pop
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -76,6 +76,12 @@ class MongoBroker(BaseBroker):
         """
         wanted = {"invocation_id": {"$in": list(invocation_ids)}}
         return set(map(InvocationId, distinct(self._collections.existing(MESSAGES), "invocation_id", wanted)))
+
+    def get_queued(self, limit: int) -> list[tuple[str, InvocationId]]:
+        """Return the queue and the invocation of the messages that are handed out next, in one command."""
+        order = {"sort": list(NEXT_FIRST), "projection": ["queue", "invocation_id"]}
+        found = find_page(self._collections.existing(MESSAGES), {}, size=limit, **order)
+        return [(message["queue"], InvocationId(message["invocation_id"])) for message in found]
 
     def purge(self) -> None:
         """Remove every message of this app."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from pynenc.identifiers.call_id import CallId
@@ -20,7 +20,7 @@ from pynenc_mongo.orchestrator.documents import (
     one_of,
 )
 from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.instants import to_micros
+from pynenc_mongo.storage.instants import from_micros, to_micros
 from pynenc_mongo.storage.verbs import (
     Filter,
     count,
@@ -33,6 +33,19 @@ from pynenc_mongo.storage.verbs import (
     ordered_pages,
     update,
 )
+
+_REGISTERED_FIELDS = ["task", "registered_at", "retries", "slot", *RECORD_FIELDS]
+
+
+class Registered(NamedTuple):
+    """All that is registered of an invocation; one with a slot keeps others of its kind from running."""
+
+    invocation_id: InvocationId
+    task_id: TaskId
+    record: InvocationStatusRecord
+    registered_at: datetime
+    retries: int
+    has_slot: bool
 
 
 class Invocations:
@@ -71,6 +84,23 @@ class Invocations:
         invocations = self._collections.existing(INVOCATIONS)
         found = find_page(invocations, _matching(task_id, statuses), size=limit, **order)
         return [InvocationId(document["_id"]) for document in found]
+
+    def latest(self, statuses: Iterable[InvocationStatus] | None, limit: int) -> list[Registered]:
+        """Return what is registered of the latest ones of some statuses, if given, newest first."""
+        order = {"sort": list(NEWEST_FIRST), "projection": _REGISTERED_FIELDS}
+        invocations = self._collections.existing(INVOCATIONS)
+        found = find_page(invocations, _matching(None, statuses), size=limit, **order)
+        return [
+            Registered(
+                InvocationId(each["_id"]),
+                TaskId.from_key(each["task"]),
+                decode_record(each),
+                from_micros(each["registered_at"]),
+                each.get("retries", 0),
+                "slot" in each,
+            )
+            for each in found
+        ]
 
     def count(self, task_id: TaskId | None, statuses: Iterable[InvocationStatus] | None) -> int:
         return count(self._collections.existing(INVOCATIONS), _matching(task_id, statuses))

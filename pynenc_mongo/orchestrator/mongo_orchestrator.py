@@ -25,11 +25,12 @@ from pynenc_mongo.orchestrator.documents import (
     SPECS,
 )
 from pynenc_mongo.orchestrator.heartbeats import Heartbeats
-from pynenc_mongo.orchestrator.invocations import Invocations
+from pynenc_mongo.orchestrator.invocations import Invocations, Registered
 from pynenc_mongo.orchestrator.outages import Outages
 from pynenc_mongo.orchestrator.recovery import RECOVERY_OF, Recovery
 from pynenc_mongo.orchestrator.services import AtomicServices
 from pynenc_mongo.orchestrator.transitions import ENDS_OF_A_RUN, Runs, Transitions
+from pynenc_mongo.storage.verbs import ping
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -80,6 +81,13 @@ class MongoOrchestrator(BaseOrchestrator):
     @property
     def blocking_control(self) -> BaseBlockingControl:
         return self._blocking
+
+    def ping(self) -> None:
+        """Have MongoDB answer, now or not at all.
+
+        :raises MongoServerError: if it does not
+        """
+        ping(self._collections.database)
 
     # registration and lookup
 
@@ -150,6 +158,12 @@ class MongoOrchestrator(BaseOrchestrator):
     ) -> list["InvocationId"]:
         """Return a page of invocations, newest registration first."""
         return self._invocations.page(task_id, statuses, limit, offset)
+
+    def get_registered(
+        self, limit: int, statuses: list[InvocationStatus] | None = None
+    ) -> "list[Registered]":
+        """Return what is registered of the latest invocations, newest first, in one command."""
+        return self._invocations.latest(statuses, limit)
 
     def count_invocations(
         self, task_id: "TaskId | None" = None, statuses: list[InvocationStatus] | None = None

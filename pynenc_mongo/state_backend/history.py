@@ -35,6 +35,15 @@ class Histories:
         # of two changes within one microsecond the status itself knows which came first
         return sorted(map(documents.decode_history, found), key=_instants)
 
+    def of_each(self, invocation_ids: Sequence[str]) -> dict[str, list[InvocationHistory]]:
+        """Return the records of each of some invocations, oldest first, in one command."""
+        wanted = {"invocation_id": {"$in": list(invocation_ids)}}
+        found = find_all(self._collections.existing(HISTORY), wanted, sort=list(BY_KEY))
+        histories: dict[str, list[InvocationHistory]] = {key: [] for key in invocation_ids}
+        for history in sorted(map(documents.decode_history, found), key=_instants):
+            histories[history.invocation_id].append(history)
+        return histories
+
     def between(self, start: datetime, end: datetime, batch_size: int) -> Iterator[list[InvocationHistory]]:
         """Return the records from `start` to `end`, both included, in time order."""
         for page in self._pages(start, end, batch_size):

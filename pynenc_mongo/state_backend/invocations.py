@@ -11,7 +11,7 @@ from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import INVOCATIONS
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.verbs import Filter, find_one, pages
+from pynenc_mongo.storage.verbs import Filter, find_by_key, find_one, pages
 
 
 class Invocations:
@@ -32,6 +32,13 @@ class Invocations:
         find = partial(find_one, self._collections.existing(INVOCATIONS), {"_id": invocation_id})
         found = self._payloads.read(find, "arguments", f"invocation {invocation_id}")
         return documents.decode_invocation(*found) if found else None
+
+    def get_all(self, invocation_ids: Sequence[str]) -> dict[str, tuple[InvocationDTO, CallDTO]]:
+        """Return the stored ones among some, by id; one command, unless their arguments are large."""
+        invocations = self._collections.existing(INVOCATIONS)
+        found = find_by_key(invocations, invocation_ids)
+        read = self._payloads.read_each(invocations, found.values(), "arguments")
+        return {document["_id"]: documents.decode_invocation(document, text) for document, text in read}
 
     def children_of(self, parent_id: str) -> Iterator[InvocationId]:
         return self._ids({"parent_id": parent_id})

@@ -1,20 +1,23 @@
 """MongoStateBackend: the table of contents; the rooms beside it do the work."""
 
+import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum, auto
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pynenc.exceptions import PynencError
 from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 from pynenc.state_backend.base_state_backend import BaseStateBackend, InvocationHistory
 from pynenc.types import Params, Result
 
 from pynenc_mongo.component import collections_of, outliving_outages, payloads_in, settings_of
 from pynenc_mongo.conf.config_state_backend import ConfigStateBackendMongo
+from pynenc_mongo.state_backend import notes
 from pynenc_mongo.state_backend.discovery import AppInfos, discover
 from pynenc_mongo.state_backend.documents import COMPONENT, EXCEPTIONS, RESULTS, SPECS
 from pynenc_mongo.state_backend.history import Histories
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_LARGEST_COMPARED = 1_000_000  # characters of a result
+
 
 class ChunkPrefix(StrEnum):
     """What a payload is, in the messages that name it."""
@@ -45,6 +50,13 @@ class ChunkPrefix(StrEnum):
     ARGS = auto()
     RESULT = auto()
     EXCEPTION = auto()
+
+
+class Outcome(NamedTuple):
+    """A result and an exception of one invocation as they are stored, each with what was noted of it."""
+
+    result: tuple[str, str] | None
+    exception: tuple[str, str] | None
 
 
 class MongoStateBackend(BaseStateBackend[Params, Result]):
@@ -142,7 +154,17 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
         """Return IDs of the invocations in a workflow, or in any workflow of a type."""
         return self._invocations.in_workflow(workflow_id, workflow_type_key)
 
+    def get_stored_invocations(
+        self, invocation_ids: "Sequence[InvocationId]"
+    ) -> "dict[str, tuple[InvocationDTO, CallDTO]]":
+        """Return the stored ones among some invocations, by id, in one command."""
+        return self._invocations.get_all(invocation_ids)
+
     # history
+
+    def get_histories(self, invocation_ids: "Sequence[InvocationId]") -> dict[str, list[InvocationHistory]]:
+        """Return the history of each of some invocations, in one command."""
+        return self._history.of_each(invocation_ids)
 
     def add_histories(
         self,
@@ -195,16 +217,71 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
         """
         return self._history.between(start_time, end_time, batch_size)
 
-    # results and exceptions
+    # results and exceptions, and what is noted of them
+
+    def set_result(self, invocation_id: "InvocationId", result: Any) -> None:
+        """Store a result, and beside it what the serializer changed of it, if that is to be found out."""
+        serialized = self.app.client_data_store.serialize(result)
+        note = self._what_changes(result, serialized) if self.conf.mongo_note_changed_results else ""
+        self._set_outcome(RESULTS, invocation_id, serialized, note)
+
+    def _what_changes(self, result: Any, serialized: str) -> str:
+        store = self.app.client_data_store
+        text = self.app.serializer.serialize(result) if store.is_reference(serialized) else serialized
+        if len(text) > _LARGEST_COMPARED:
+            return ""
+        try:
+            return notes.what_changed(result, self.app.serializer.deserialize(text))
+        except Exception as error:  # noqa: BLE001 - of whatever the user's class does
+            return f"the result cannot be read back: {type(error).__name__}: {error}"
+
+    def set_exception(self, invocation_id: "InvocationId", exception: Exception) -> None:
+        """Store an exception, and beside it the traceback of its task."""
+        note = notes.traceback_of(exception)
+        self._set_outcome(EXCEPTIONS, invocation_id, self.serialize_exception(exception), note)
+
+    def get_exception(self, invocation_id: "InvocationId") -> Exception:
+        """Return the exception of an invocation; the traceback of its task is a note of it.
+
+        Where it cannot be rebuilt, the error that this meets comes in its place, and says so.
+        """
+        serialized, traceback = self._get_outcome(EXCEPTIONS, ChunkPrefix.EXCEPTION, invocation_id)
+        exception, remark = self.rebuild_exception(serialized)
+        for note in filter(None, (remark, traceback)):
+            exception.add_note(note)
+        return exception
+
+    def rebuild_exception(self, serialized: str) -> tuple[Exception, str]:
+        """Return a stored exception; where it cannot be rebuilt, the error met, and a sentence on it."""
+        try:
+            exception = self.deserialize_exception(serialized)
+        except PynencError:
+            raise
+        except Exception as error:  # noqa: BLE001 - of whatever the user's class does
+            exception = error.with_traceback(None)
+        name = json.loads(serialized)["error_name"]
+        return exception, "" if type(exception).__name__ == name else notes.not_rebuilt(name)
+
+    def get_outcomes(self, invocation_ids: "Sequence[InvocationId]") -> "dict[InvocationId, Outcome]":
+        """Return what is stored of results and of exceptions, as text, in two commands."""
+        results, exceptions = (
+            self._payloads.get_all_noted(self._collections.existing(spec), invocation_ids)
+            for spec in (RESULTS, EXCEPTIONS)
+        )
+        return {
+            key: Outcome(results.get(key), exceptions.get(key))
+            for key in invocation_ids
+            if key in results or key in exceptions
+        }
 
     def _get_result(self, invocation_id: "InvocationId") -> str:
-        return self._get_outcome(RESULTS, ChunkPrefix.RESULT, invocation_id)
+        return self._get_outcome(RESULTS, ChunkPrefix.RESULT, invocation_id)[0]
 
     def _set_result(self, invocation_id: "InvocationId", serialized_result: str) -> None:
         self._set_outcome(RESULTS, invocation_id, serialized_result)
 
     def _get_exception(self, invocation_id: "InvocationId") -> str:
-        return self._get_outcome(EXCEPTIONS, ChunkPrefix.EXCEPTION, invocation_id)
+        return self._get_outcome(EXCEPTIONS, ChunkPrefix.EXCEPTION, invocation_id)[0]
 
     def _set_exception(self, invocation_id: "InvocationId", serialized_exception: str) -> None:
         self._set_outcome(EXCEPTIONS, invocation_id, serialized_exception)
@@ -222,18 +299,23 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
         finally:
             self._outcomes.run = before
 
-    def _set_outcome(self, spec: CollectionSpec[HeadDoc], invocation_id: str, outcome: str) -> None:
+    def _set_outcome(
+        self, spec: CollectionSpec[HeadDoc], invocation_id: str, outcome: str, note: str = ""
+    ) -> None:
         run = getattr(self._outcomes, "run", None)
+        heads = self._collections.indexed(spec)
         if run is None:
-            self._payloads.put(self._collections.indexed(spec), invocation_id, outcome)
+            self._payloads.put(heads, invocation_id, outcome, note)
         else:
-            self._payloads.put_newest(self._collections.indexed(spec), invocation_id, outcome, to_micros(run))
+            self._payloads.put_newest(heads, invocation_id, outcome, to_micros(run), note)
 
-    def _get_outcome(self, spec: CollectionSpec[HeadDoc], kind: ChunkPrefix, invocation_id: str) -> str:
-        outcome = self._payloads.get(self._collections.existing(spec), invocation_id)
-        if outcome is None:
+    def _get_outcome(
+        self, spec: CollectionSpec[HeadDoc], kind: ChunkPrefix, invocation_id: str
+    ) -> tuple[str, str]:
+        found = self._payloads.get_noted(self._collections.existing(spec), invocation_id)
+        if found is None:
             raise KeyError(f"no {kind} is stored for invocation {invocation_id} of app {self.app.app_id}")
-        return outcome
+        return found
 
     # workflows
 

@@ -56,11 +56,12 @@ class PartDoc(TypedDict):
 
 
 class HeadDoc(TypedDict):
-    """A document that is nothing but a key and a payload."""
+    """A document that is nothing but a key and a payload, and what was to be noted of that."""
 
     _id: str
     payload: Payload
     version: NotRequired[int]
+    note: NotRequired[str]
 
 
 PARTS: CollectionSpec[PartDoc] = CollectionSpec("payload_parts")
@@ -115,11 +116,16 @@ class Payloads:
 
     # a text under a key
 
-    def put(self, heads: Collection[HeadDoc], key: str, text: str) -> None:
-        """Store `text` under `key` in place of what was there; one command unless either is large."""
-        self.replace(heads, {"_id": key, "payload": self.store(text)}, "payload")
+    def put(self, heads: Collection[HeadDoc], key: str, text: str, note: str = "") -> None:
+        """Store `text` under `key` in place of what was there; one command unless either is large.
 
-    def put_newest(self, heads: Collection[HeadDoc], key: str, text: str, version: int) -> None:
+        :param note: what `get_noted` returns with it: a short text
+        """
+        self.replace(heads, {"_id": key, "payload": self.store(text), **_noted(note)}, "payload")
+
+    def put_newest(
+        self, heads: Collection[HeadDoc], key: str, text: str, version: int, note: str = ""
+    ) -> None:
         """Store `text` under `key` unless that of a higher version is stored there, or will be meanwhile.
 
         One command unless either is large; what has no version is older than all that have one.
@@ -127,7 +133,7 @@ class Payloads:
         not_newer = {"version": {"$not": {"$gt": version}}}
         newer = {"_id": key, "version": {"$gt": version}}
         for attempts_left in reversed(range(_ATTEMPTS)):
-            document = {"_id": key, "version": version, "payload": self.store(text)}
+            document = {"_id": key, "version": version, "payload": self.store(text), **_noted(note)}
             try:
                 return self.replace(heads, document, "payload", only_if=not_newer)
             except DuplicateKeyError:
@@ -153,8 +159,25 @@ class Payloads:
 
         :raises MissingPartsError: if a part of it is not stored
         """
+        found = self.get_noted(heads, key)
+        return found[0] if found else None
+
+    def get_noted(self, heads: Collection[HeadDoc], key: str) -> tuple[str, str] | None:
+        """Return the text under `key` and what was noted of it, or None.
+
+        :raises MissingPartsError: if a part of it is not stored
+        """
         found = self.read(lambda: find_one(heads, {"_id": key}), "payload", key)
-        return found[1] if found else None
+        return (found[1], found[0].get("note", "")) if found else None
+
+    def get_all_noted(self, heads: Collection[HeadDoc], keys: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return what `get_noted` does for each key under which there is something; one command, as a rule.
+
+        :raises MissingPartsError: if a part is not stored
+        """
+        found = find_by_key(heads, keys)
+        read = self.read_each(heads, found.values(), "payload")
+        return {document["_id"]: (text, document.get("note", "")) for document, text in read}
 
     # a text in a field of a document
 
@@ -336,6 +359,11 @@ class Payloads:
                 "backends, store the value again"
             )
         return b"".join(found[key]["data"] for key in keys)
+
+
+def _noted(note: str) -> dict[str, str]:
+    # without the lone surrogates that BSON refuses
+    return {"note": note.encode("utf-8", "replace").decode()} if note else {}
 
 
 def _part_keys(payload: Payload) -> list[str]:

@@ -30,6 +30,14 @@ _INDEX_SECONDS = 24 * 3600.0
 # what there is
 
 
+def ping(database: Database[Any]) -> None:
+    """Have the server answer, now or not at all.
+
+    :raises MongoOutageError: if it does not
+    """
+    once(database, lambda: database.command("ping"))
+
+
 def collection_names(database: Database[Any]) -> list[str]:
     return repeated(database, database.list_collection_names)
 

@@ -111,6 +111,9 @@ class Triggers:
         stored = {trigger.trigger_id: trigger for trigger in found}
         return {trigger_id: stored.get(trigger_id) for trigger_id in trigger_ids}
 
+    def all(self) -> list[TriggerDefinitionDTO]:
+        return self._find({})
+
     def waiting_for(self, condition_id: str) -> list[TriggerDefinitionDTO]:
         return self._find({"condition_ids": condition_id})
 

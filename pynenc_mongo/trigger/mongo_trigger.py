@@ -95,6 +95,10 @@ class MongoTrigger(BaseTrigger):
         """Return the triggers that wait for a condition, each once."""
         return self._triggers.waiting_for(condition_id)
 
+    def get_all_triggers(self) -> list["TriggerDefinitionDTO"]:
+        """Return every trigger, in one command."""
+        return self._triggers.all()
+
     def get_conditions_sourced_from_task(
         self, task_id: "TaskId", context_type: type["ConditionContext"] | None = None
     ) -> list[Condition]:

@@ -220,4 +220,4 @@ def test_what_cannot_fire_is_refused_in_a_sentence(
     result.assert_outcomes(failed=8)
     for sentence in SENTENCES:
         assert sentence in output(result)
-    assert "ended with exit code -9" in output(result)
+    assert "ended with SIGKILL" in output(result)

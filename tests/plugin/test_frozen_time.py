@@ -85,7 +85,7 @@ TESTS = """
     def test_the_worker_is_dead(pynenc_app, pynenc_worker):
         with freezegun.freeze_time("1999-01-01"):
             pynenc_worker.kill()
-            with pytest.raises(RunnerError, match="ended with exit code -9"):
+            with pytest.raises(RunnerError, match="ended with SIGKILL"):
                 brew().result
 
     @pytest.fixture

@@ -143,7 +143,7 @@ NOBODY = """
 
     def test_a_worker_was_killed(pynenc_app, pynenc_worker):
         pynenc_worker.kill()
-        with refused(f"worker {pynenc_worker.pid} ended with exit code -9; .*"):
+        with refused(f"worker {pynenc_worker.pid} ended with SIGKILL; .*"):
             brew().result
 
     def test_it_says_so_at_once(pynenc_app):
