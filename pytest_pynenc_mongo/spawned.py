@@ -135,9 +135,10 @@ def refuse_the_stillborn(runner: "BaseRunner") -> None:
             stillborn.append(runner_id)
             is_last = counts_the_dead and children.keys() <= set(stillborn)
             if is_last or len(stillborn) >= _STILLBORN:
+                how = ending(process.exitcode or 0)
                 raise RunnerError(
                     f"the processes of {type(runner).__name__} die before they run anything, the last one "
-                    f"with {ending(process.exitcode or 0)}; its traceback is in the standard error of this one"
+                    f"with {how}; its traceback is in the standard error of this one"
                 )
         iterate()
 
