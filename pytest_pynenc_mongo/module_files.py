@@ -21,12 +21,19 @@ class ModuleFile(NamedTuple):
     locations: tuple[str, ...] | None  # None for a module that is no package
 
 
+# a process has hundreds of them, and is asked for the others time and again
+_of_libraries: dict[str, ModuleType] = {}
+
 type ModuleFiles = Mapping[str, ModuleFile]
 
 
 def known() -> dict[str, ModuleFile]:
     """Return where this process has the user's modules from: those that are no installed library's."""
-    found = {name: _origin(name, module) for name, module in list(sys.modules.items())}
+    found = {
+        name: _origin(name, module)
+        for name, module in list(sys.modules.items())
+        if _of_libraries.get(name) is not module
+    }
     files = {name: origin for name, origin in found.items() if origin is not None}
     for name in list(files):
         # a package that pytest makes up has neither a file nor a folder
@@ -103,6 +110,13 @@ def differing(files: ModuleFiles) -> str:
 
 
 def _origin(name: str, module: ModuleType) -> ModuleFile | None:
+    origin = _users_origin(name, module)
+    if origin is None:
+        _of_libraries[name] = module
+    return origin
+
+
+def _users_origin(name: str, module: ModuleType) -> ModuleFile | None:
     spec = getattr(module, "__spec__", None)
     if spec is None or spec.name != name:  # another name for a module
         return None

@@ -144,9 +144,13 @@ class _RunnerThread:
             return f"{names} still runs in a thread, which cannot be killed; a task in a pynenc_worker can"
         return "its thread cannot be killed" if stuck else ""
 
+    def _begin(self) -> None:
+        store_who_it_is(self.runner)  # first: two threads would each make the app's stores
+        self._settled.set()
+
     def _run(self) -> None:
         try:
-            announce_start(self.runner, self._settled.set)
+            announce_start(self.runner, self._begin)
             spawned.refuse_the_stillborn(self.runner)
             self.runner.run()
         except BaseException as error:  # noqa: BLE001 - stop() reports it in the test's own thread
@@ -165,11 +169,14 @@ def announce_start(runner: "BaseRunner", announce: Callable[[], object]) -> None
     def on_start() -> None:
         start()
         del runner.on_start
-        # who it is, should it die before its first task
-        runner.app.state_backend.store_runner_context(runner.runner_context)
         announce()
 
     runner.on_start = on_start  # type: ignore[method-assign]
+
+
+def store_who_it_is(runner: "BaseRunner") -> None:
+    """Have the store know a runner before its first look for work, should it die with its first task."""
+    runner.app.state_backend.store_runner_context(runner.runner_context)
 
 
 def _make_runner(app: "Pynenc") -> "BaseRunner":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_pynenc_mongo import crons, expected_warnings, overrides, pinning
+from pytest_pynenc_mongo import app_places, crons, expected_warnings, overrides, pinning
 from pytest_pynenc_mongo.errors import WiringError
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def apply(app: "Pynenc", config_values: Mapping[str, Any], **more: Any) -> None:
     :raises WiringError: if it would store elsewhere than they say
     """
     expected_warnings.ignore()
+    app_places.remember()
     app.config_values = overrides.over(config_values, more)
     app._reset_cached_components()  # noqa: SLF001 - pynenc's own way to do this
     app._runner_instance = None  # noqa: SLF001

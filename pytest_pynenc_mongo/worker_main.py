@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 
 from pynenc_mongo.mongomock_server.process import end_with_parent
 from pytest_pynenc_mongo import (
+    app_places,
     children,
     debugging,
     finishing,
     forking,
+    leaving,
     loggers,
     module_files,
     processes,
@@ -31,7 +33,7 @@ from pytest_pynenc_mongo import (
     wiring,
 )
 from pytest_pynenc_mongo.errors import RunnerError
-from pytest_pynenc_mongo.runners import announce_start
+from pytest_pynenc_mongo.runners import announce_start, store_who_it_is
 from pytest_pynenc_mongo.specifications import Specification
 
 if TYPE_CHECKING:
@@ -60,7 +62,10 @@ def fork(path: str, parent_pid: int) -> None:
     """Be a fork server, which says on one line whether it can be; and then a worker, in each child."""
     lease, answers = processes.take_pipes()
     app = _imported(specifications.read(Path(path)))
+    if app:
+        app_places.find(app)
     platform.platform()  # which pynenc says when it stops, and Python finds out once a process
+    leaving.prepare()
     reason = forking.why_not_to_fork(lease)
     processes.say(answers, f"{forking.UNSAFE} {reason}" if reason else processes.READY)
     if reason:
@@ -68,6 +73,7 @@ def fork(path: str, parent_pid: int) -> None:
     if forked := forking.serve(socket.socket(fileno=lease), parent_pid):
         end_with_parent(forked.server_pid, _end_group, forked.lease)
         _run(app, forked.specification, forked.answers)
+        leaving.leave()
 
 
 def _imported(specification: Specification) -> "Pynenc | None":
@@ -108,7 +114,13 @@ def _run(app: "Pynenc | None", specification: Specification, answers: int) -> No
     wiring.apply(app, life.config_values, runner_cls=life.runner_cls, **loggers.settings_of_worker())
     os.register_at_fork(after_in_child=_default_signals)
     children.Children(app.runner, children.write_to(Path(life.notes)))
-    announce_start(app.runner, lambda: processes.say(answers, processes.READY))
+    runner = app.runner
+
+    def begin() -> None:
+        processes.say(answers, processes.READY)  # whoever waits goes on meanwhile
+        store_who_it_is(runner)
+
+    announce_start(runner, begin)
     spawned.refuse_the_stillborn(app.runner)
     finishing.let_finish(app.runner)
     _end_without_the_driver_s_threads()

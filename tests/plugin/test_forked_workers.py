@@ -45,6 +45,26 @@ ABOUT = """
     def leave(code: int) -> None:
         os._exit(code)
 
+    PRINTED_AT_IMPORT = open(os.environ.get("PRINTED", os.devnull), "a")
+    PRINTED_AT_IMPORT.write("imported ")
+
+    @app.task
+    def have_something_to_do_at_the_end(folder: str) -> None:
+        import atexit
+        from pathlib import Path
+
+        global file
+
+        def when_all_is_over() -> None:
+            threading.main_thread().join()
+            Path(folder, "thread").write_text("done")
+
+        atexit.register(Path(folder, "atexit").write_text, "done")
+        threading.Thread(target=when_all_is_over).start()
+        file = open(Path(folder, "file"), "w")
+        file.write("done")
+        PRINTED_AT_IMPORT.write("run ")
+
     @app.task
     def use_start_method(name: str) -> None:
         multiprocessing.set_start_method(name, force=True)
@@ -54,7 +74,7 @@ FORKED = """
 
     import pytest
     from conftest import wait_until
-    from shop.app import about, app, leave, tea_at_import, use_start_method
+    from shop.app import about, app, have_something_to_do_at_the_end, leave, tea_at_import, use_start_method
 
     def test_each_is_a_process_of_its_own(pynenc_app_factory, pynenc_app, pynenc_worker_factory):
         found = []
@@ -98,6 +118,22 @@ FORKED = """
         pynenc_worker_factory(pynenc_app)
         assert about().result["start method"] == method
 
+    def test_what_its_code_has_to_do_at_the_end_is_done(
+        pynenc_app, pynenc_worker_factory, monkeypatch, tmp_path
+    ):
+        monkeypatch.setenv("PRINTED", str(tmp_path / "printed"))
+        for number in range(2):
+            worker = pynenc_worker_factory(pynenc_app)
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            have_something_to_do_at_the_end(str(folder)).result
+            worker.stop()
+            assert worker.exit_code == 0
+            found = {path.name: path.read_text() for path in folder.iterdir()}
+            assert found == dict.fromkeys(("atexit", "thread", "file"), "done")
+        # what a module writes when it is imported is written once, as the module is imported once
+        assert (tmp_path / "printed").read_text() == "imported run run "
+
     def test_the_end_of_each_is_told(pynenc_app, pynenc_worker_factory):
         left, killed, beside = [pynenc_worker_factory(pynenc_app) for _ in range(3)]
         os.kill(killed.pid, 9)
@@ -128,7 +164,7 @@ def test_a_forked_worker_is_a_process_of_its_own(
     make_shop(pytester, source=dedent(SHOP) + dedent(ABOUT))
     pytester.makeconftest(WAIT_UNTIL)
     pytester.makepyfile(FORKED)
-    run(pytester, *on_engine).assert_outcomes(passed=5)
+    run(pytester, *on_engine).assert_outcomes(passed=6)
 
 
 @pytest.mark.slow
