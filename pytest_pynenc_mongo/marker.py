@@ -62,11 +62,12 @@ def check_one(item: pytest.Item) -> None:
     :raises MarkerError: naming the test, and what its marker says wrongly
     """
     for mark in item.iter_markers(NAME):
-        if wrong := _what_is_wrong(mark):
+        if wrong := what_is_wrong(mark):
             raise MarkerError(f"{item.nodeid}: {wrong}; the marker is {SIGNATURE}")
 
 
-def _what_is_wrong(mark: pytest.Mark) -> str:
+def what_is_wrong(mark: pytest.Mark) -> str:
+    """Return what is wrong with the arguments of a marker, or an empty string."""
     types = {"app": str, "runner": str, "config": Mapping, "keep": str, "timeout": float | int}
     if mark.args:
         return f"@pytest.mark.{NAME} takes keyword arguments only, not {mark.args!r}"

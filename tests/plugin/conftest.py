@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.engines import SERVER, server_of
-from tests.plugin.helpers import ENGINES
+from tests.plugin.helpers import ENGINES, MODES
 
 _OURS = ("PYTEST_XDIST_", "PYTEST_PYNENC_", "PYNENC__")
 # where one of them is set, pytest prints its summary otherwise: https://docs.pytest.org/en/stable/explanation/ci.html
@@ -21,9 +21,11 @@ def users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for `on_engine`, the options of an inner run, on each engine."""
+    """Run a test that asks for `on_engine`, or for `in_mode`, with the options of an inner run for each."""
     if "on_engine" in metafunc.fixturenames:
         engines = dict(ENGINES)
         if url := server_of(metafunc.config):
             engines[SERVER] = (f"--pynenc-mongo-url={url}",)
         metafunc.parametrize("on_engine", engines.values(), ids=engines)
+    if "in_mode" in metafunc.fixturenames:
+        metafunc.parametrize("in_mode", MODES.values(), ids=MODES)

@@ -20,6 +20,7 @@ RUN_SECONDS = 50.0
 RUNNERS = ("ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner")
 EMBEDDED = "--pynenc-mongo-url=embedded://"
 ENGINES = {"mongomock": (), "embedded": (EMBEDDED,)}  # the options of an inner run, by engine
+MODES = {"serial": (), "xdist": ("-n", "2")}
 
 # other plugins of this environment, which cost time
 _PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")

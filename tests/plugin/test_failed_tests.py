@@ -9,8 +9,10 @@ from tests.plugin.helpers import SHOP, make_shop, output, run
 # a runner and a worker may take 30 s to stop
 SOON_SECONDS = 20.0
 FAILING = """
+    import multiprocessing
     import threading
     import time
+    import pytest
     from shop.app import add, doze, hang
 
     def test_worker(pynenc_app, pynenc_worker, pynenc_wait, tmp_path):
@@ -28,6 +30,24 @@ FAILING = """
         pynenc_wait.until((tmp_path / "started").exists)
         assert add(1, 2).result == 6
 
+    @pytest.mark.timeout(2, func_only=True)
+    def test_timeout(pynenc_app, pynenc_worker, tmp_path):
+        hang(str(tmp_path / "started")).result
+
+    @pytest.mark.parametrize("runner", ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"])
+    class TestProcesses:
+        @pytest.fixture
+        def pynenc_app_config(self, runner):
+            return {"runner_cls": runner, "num_processes": 2, "min_processes": 2, "max_processes": 2}
+
+        def test_runner(self, pynenc_app, pynenc_runner, pynenc_wait, tmp_path):
+            hang(str(tmp_path / "started"))
+            pynenc_wait.until((tmp_path / "started").exists)
+            assert add(1, 2).result == 4
+
+        def test_nothing_is_left(self, runner):
+            assert multiprocessing.active_children() == []
+
     def test_goes_on(pynenc_app, pynenc_runner):
         assert add(1, 2).result == 3
 """
@@ -44,58 +64,19 @@ DOZE = """
 
 
 @pytest.mark.slow
-def test_nothing_waits_for_its_tasks(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
-    make_shop(pytester, source=dedent(SHOP) + dedent(DOZE))
+def test_nothing_waits_for_its_tasks_and_processes(
+    pytester: pytest.Pytester, on_engine: tuple[str, ...], in_mode: tuple[str, ...]
+) -> None:
+    # longer than the run may take: no test waits for that
+    make_shop(pytester, "pynenc_mongo_runner_timeout = 300", source=dedent(SHOP) + dedent(DOZE))
     pytester.makepyfile(FAILING)
-    result = run(pytester, *on_engine, seconds=SOON_SECONDS)
-    result.assert_outcomes(failed=3, passed=1)
+    result = run(pytester, *on_engine, *in_mode, "--dist=loadfile")
+    # a timeout fails a test once, too
+    result.assert_outcomes(failed=7, passed=4)
+    assert "Timeout (>2.0s)" in output(result)
     left_behind = [line for line in output(result).splitlines() if "was left behind" in line]
     assert len(left_behind) == 1
     assert left_behind[0].startswith("ThreadRunner of shop was left behind: shop.app.hang (invocation ")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("runner", ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"])
-def test_nothing_waits_for_its_processes(pytester: pytest.Pytester, runner: str) -> None:
-    make_shop(pytester)
-    pytester.makepyfile(
-        f"""
-        import multiprocessing
-        import pytest
-        from shop.app import add, hang
-
-        @pytest.fixture
-        def pynenc_app_config():
-            return {{"runner_cls": "{runner}"}}
-
-        def test_runner(pynenc_app, pynenc_runner, pynenc_wait, tmp_path):
-            hang(str(tmp_path / "started"))
-            pynenc_wait.until((tmp_path / "started").exists)
-            assert add(1, 2).result == 4
-
-        def test_nothing_is_left():
-            assert multiprocessing.active_children() == []
-        """
-    )
-    result = run(pytester, seconds=SOON_SECONDS)
-    result.assert_outcomes(failed=1, passed=1)
-    assert "was left behind" not in output(result)
-
-
-@pytest.mark.slow
-def test_a_timeout_fails_a_test_once(pytester: pytest.Pytester) -> None:
-    make_shop(pytester)
-    pytester.makepyfile(
-        """
-        from shop.app import hang
-
-        def test_worker(pynenc_app, pynenc_worker, tmp_path):
-            hang(str(tmp_path / "started")).result
-        """
-    )
-    result = run(pytester, "--timeout", "4", seconds=SOON_SECONDS)
-    result.assert_outcomes(failed=1)
-    assert "Timeout (>4.0s)" in output(result)
 
 
 LATE = """

@@ -101,7 +101,7 @@ TESTS = """
 
 
 @pytest.mark.slow
-def test_frozen_time(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
+def test_frozen_time(pytester: pytest.Pytester, on_engine: tuple[str, ...], in_mode: tuple[str, ...]) -> None:
     make_shop(pytester, source=SHOP)
     pytester.makepyfile(TESTS)
-    run(pytester, *on_engine).assert_outcomes(passed=16)
+    run(pytester, *on_engine, *in_mode).assert_outcomes(passed=16)

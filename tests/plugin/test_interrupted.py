@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.plugin.helpers import Marked, looks_for_processes, make_shop, start, wait_until
+from tests.plugin.helpers import ENGINES, Marked, looks_for_processes, make_shop, start, wait_until
 
 pytestmark = looks_for_processes
 
@@ -23,7 +23,8 @@ TESTS = """
 
     @pytest.fixture
     def pynenc_app_config():
-        return {"runner_cls": os.environ["RUNNER"], "num_processes": 1}
+        few = {"num_processes": 1, "min_processes": 1, "max_processes": 1}
+        return {"runner_cls": os.environ["RUNNER"], **few}
 
     def test_fails():
         assert "milk" == "cream"
@@ -83,19 +84,23 @@ WHERE = {
 }
 
 
-@pytest.mark.parametrize("test", WHERE)
-def test_serial(pytester: pytest.Pytester, on_engine: tuple[str, ...], test: str) -> None:
-    check_serial(pytester, test, "ThreadRunner", *on_engine)
+# each place on each engine, each runner on one
+SERIAL = [
+    ("test_hangs_in_a_runner", "ThreadRunner", "mongomock"),
+    ("test_hangs_in_a_runner", "ProcessRunner", "embedded"),
+    ("test_hangs_in_a_runner", "PersistentProcessRunner", "mongomock"),
+    ("test_hangs_in_a_runner", "MultiThreadRunner", "embedded"),
+    ("test_hangs_in_a_worker", "ThreadRunner", "mongomock"),
+    ("test_hangs_in_a_worker", "ThreadRunner", "embedded"),
+    ("test_hangs_in_a_block", "ThreadRunner", "mongomock"),
+    ("test_hangs_in_a_block", "ThreadRunner", "embedded"),
+]
 
 
-@pytest.mark.parametrize("runner", ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"])
-def test_serial_with_a_runner_that_has_processes(pytester: pytest.Pytester, runner: str) -> None:
-    check_serial(pytester, "test_hangs_in_a_runner", runner)
-
-
-def check_serial(pytester: pytest.Pytester, test: str, runner: str, *arguments: str) -> None:
+@pytest.mark.parametrize(("test", "runner", "engine"), SERIAL)
+def test_serial(pytester: pytest.Pytester, test: str, runner: str, engine: str) -> None:
     selected = ("-k", f"test_fails or {test} or test_never_runs")
-    printed = interrupt(pytester, (WHERE[test],), *arguments, *selected, runner=runner)
+    printed = interrupt(pytester, (WHERE[test],), *ENGINES[engine], *selected, runner=runner)
     check_is_quiet(printed)
     # what failed before is shown, what comes after does not run
     assert "FAILED test_hang.py::test_fails" in printed
@@ -106,10 +111,19 @@ def check_serial(pytester: pytest.Pytester, test: str, runner: str, *arguments: 
     assert ", waited: hang is " in told[0]
 
 
-@pytest.mark.parametrize("runner", ["ThreadRunner", "PersistentProcessRunner"])
-def test_xdist(pytester: pytest.Pytester, on_engine: tuple[str, ...], runner: str) -> None:
+# each runner on the other engine
+XDIST = [
+    ("ThreadRunner", "embedded"),
+    ("ProcessRunner", "mongomock"),
+    ("PersistentProcessRunner", "embedded"),
+    ("MultiThreadRunner", "mongomock"),
+]
+
+
+@pytest.mark.parametrize(("runner", "engine"), XDIST)
+def test_xdist(pytester: pytest.Pytester, runner: str, engine: str) -> None:
     selected = ("-k", "test_hangs_in_a_runner or test_hangs_in_a_worker", "-n", "2")
-    printed = interrupt(pytester, ("runner", "worker"), *on_engine, *selected, runner=runner)
+    printed = interrupt(pytester, ("runner", "worker"), *ENGINES[engine], *selected, runner=runner)
     check_is_quiet(printed)
     for test in ("test_hangs_in_a_runner", "test_hangs_in_a_worker"):
         assert f"interrupted: test_hang.py::{test}, in line " in printed

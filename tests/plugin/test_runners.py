@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.plugin.helpers import make_shop, output, run
+from tests.plugin.helpers import RUNNERS, make_shop, output, run
 
-RUNNERS = """
+TESTS = f"""
     import multiprocessing
     import os
     import signal
@@ -12,52 +12,38 @@ RUNNERS = """
     import pytest
     from shop.app import add, app, pid
 
-    @pytest.fixture
+    @pytest.fixture(params={RUNNERS})
     def pynenc_app_config(request):
-        return {{"runner_cls": request.param}}
-
-    def of(runner_cls):
-        return pytest.mark.parametrize("pynenc_app_config", [runner_cls], indirect=True)
+        return {{"runner_cls": request.param, "num_processes": 2, "min_processes": 1, "max_processes": 2}}
 
     START_METHOD = multiprocessing.get_start_method(allow_none=True)
     SIGNALS = [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
 
-    @of("{runner}")
-    def test_runner(pynenc_app, pynenc_runner):
-        assert pynenc_app is app
-        assert type(pynenc_runner).__name__ == "{runner}"
-        results = set(pid.parallelize([() for _ in range(4)]).results)
-        assert (results == {{os.getpid()}}) is {in_this_process}
-        assert (os.getpid() in results) is {in_this_process}
-        assert add(20, 22).result == 42
-
-    def test_the_process_is_as_it_was():
+    @pytest.fixture(autouse=True)
+    def the_process_is_as_it_was_after_each(request):
+        yield
         assert multiprocessing.get_start_method(allow_none=True) == START_METHOD
         assert [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)] == SIGNALS
         assert multiprocessing.active_children() == []
         assert [thread.name for thread in threading.enumerate() if "Runner" in thread.name] == []
+
+    def test_runner(pynenc_app, pynenc_runner, pynenc_app_config):
+        runner = pynenc_app_config["runner_cls"]
+        assert pynenc_app is app
+        assert type(pynenc_runner).__name__ == runner
+        results = set(pid.parallelize([() for _ in range(4)]).results)
+        assert (results == {{os.getpid()}}) is (os.getpid() in results) is (runner == "ThreadRunner")
+        assert add(20, 22).result == 42
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("runner", "in_this_process"),
-    [
-        ("ThreadRunner", True),
-        ("ProcessRunner", False),
-        ("PersistentProcessRunner", False),
-        ("MultiThreadRunner", False),
-    ],
-)
-def test_each_runner_runs_tasks(
-    pytester: pytest.Pytester,
-    runner: str,
-    in_this_process: bool,
-    on_engine: tuple[str, ...],
+def test_each_runner_runs_tasks_and_leaves_the_process_as_it_was(
+    pytester: pytest.Pytester, on_engine: tuple[str, ...]
 ) -> None:
     make_shop(pytester)
-    pytester.makepyfile(RUNNERS.format(runner=runner, in_this_process=in_this_process))
-    run(pytester, *on_engine).assert_outcomes(passed=2)
+    pytester.makepyfile(TESTS)
+    run(pytester, *on_engine).assert_outcomes(passed=4)
 
 
 START_METHODS = """
@@ -70,7 +56,7 @@ START_METHODS = """
 
     @pytest.fixture(params=["ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"])
     def pynenc_app_config(request):
-        return {{"runner_cls": request.param}}
+        return {{"runner_cls": request.param, "num_processes": 1, "min_processes": 1, "max_processes": 1}}
 
     def test_runner(pynenc_app, pynenc_runner, pynenc_app_config):
         assert add(20, 22).result == 42
@@ -85,6 +71,7 @@ START_METHODS = """
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_each_runner_runs_tasks_however_processes_start(
     pytester: pytest.Pytester, method: str, on_engine: tuple[str, ...]
@@ -92,7 +79,7 @@ def test_each_runner_runs_tasks_however_processes_start(
     """Beside the system's own method, in the test above."""
     make_shop(pytester)
     pytester.makepyfile(START_METHODS.format(method=method))
-    run(pytester, *on_engine).assert_outcomes(passed=9)
+    run(pytester, *on_engine, seconds=100).assert_outcomes(passed=9)
 
 
 def test_a_task_that_raises_fails_nothing_but_its_invocation(pytester: pytest.Pytester) -> None:
@@ -189,10 +176,12 @@ STUCK = """
 
 
 @pytest.mark.slow
-def test_a_runner_that_is_stuck_in_its_start_is_told_once(pytester: pytest.Pytester) -> None:
+def test_a_runner_that_is_stuck_in_its_start_is_told_once(
+    pytester: pytest.Pytester, on_engine: tuple[str, ...], in_mode: tuple[str, ...]
+) -> None:
     make_shop(pytester, "pynenc_mongo_runner_timeout = 2")
     pytester.makepyfile(STUCK)
-    result = run(pytester, seconds=20)
+    result = run(pytester, *on_engine, *in_mode, "--dist=loadfile")
     result.assert_outcomes(passed=1, errors=1)
     assert output(result).count("StuckRunner of shop did not start within 2 s\n") == 1
     assert "did not stop" not in output(result)

@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import SHOP, make_shop, output, run
+from tests.plugin.helpers import RUNNERS, SHOP, make_shop, output, run
 
 TESTS = """
     import os
@@ -250,8 +250,9 @@ def test_a_worker_that_does_not_stop_is_killed_and_reported(pytester: pytest.Pyt
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runner", ["ThreadRunner", "ProcessRunner", "PersistentProcessRunner"])
-def test_a_breakpoint_in_a_worker_names_the_remedy(pytester: pytest.Pytester, runner: str) -> None:
+def test_a_breakpoint_in_a_worker_names_the_remedy(
+    pytester: pytest.Pytester, on_engine: tuple[str, ...], in_mode: tuple[str, ...]
+) -> None:
     stop = """
     @app.task
     def stop() -> int:
@@ -264,7 +265,10 @@ def test_a_breakpoint_in_a_worker_names_the_remedy(pytester: pytest.Pytester, ru
         import pytest
         from shop.app import stop
 
-        pytestmark = pytest.mark.pynenc_mongo(runner="{runner}")
+        @pytest.fixture(params={RUNNERS})
+        def pynenc_app_config(request):
+            few = {{"num_processes": 1, "min_processes": 1, "max_processes": 1}}
+            return {{"runner_cls": request.param, **few}}
 
         def test_one(pynenc_app, pynenc_worker):
             with pytest.raises(RuntimeError, match="has no terminal: request pynenc_runner"):
@@ -276,4 +280,4 @@ def test_a_breakpoint_in_a_worker_names_the_remedy(pytester: pytest.Pytester, ru
             assert stop().result == 3
         """
     )
-    run(pytester).assert_outcomes(passed=2)
+    run(pytester, *on_engine, *in_mode).assert_outcomes(passed=8)
