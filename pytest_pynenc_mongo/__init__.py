@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_pynenc_mongo.asserting import Assert
     from pytest_pynenc_mongo.databases import TestDatabase, TestServer
     from pytest_pynenc_mongo.engines import Engine
     from pytest_pynenc_mongo.errors import PynencMongoTestError, RunnerError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AppFactory",
+    "Assert",
     "Cron",
     "Engine",
     "Event",
@@ -37,6 +39,7 @@ __all__ = [
 
 _MODULES = {
     "AppFactory": "protocols",
+    "Assert": "asserting",
     "Cron": "firing",
     "Engine": "engines",
     "Event": "firing",

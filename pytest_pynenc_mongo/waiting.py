@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, overload
 from pytest_pynenc_mongo import clock, progress
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.outsiders import THREADS_OF_WAITS
-from pytest_pynenc_mongo.wanted import Condition, Idle, Results, Status, Wanted
+from pytest_pynenc_mongo.wanted import Condition, Idle, Results, Some, Status, Wanted, listed
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
     from pynenc.invocation.base_invocation import BaseInvocation, BaseInvocationGroup
     from pynenc.invocation.status import InvocationStatus
-
-type Some[T] = BaseInvocation[..., T] | BaseInvocationGroup[..., T, Any] | Iterable[BaseInvocation[..., T]]
 
 __tracebackhide__ = True
 
@@ -54,7 +52,7 @@ class Wait:
 
         :raises RunnerError: if one is not final in time, or none can ever be; says why
         """
-        results = Results(_listed(invocations))
+        results = Results(listed(invocations))
         self._wait(results, timeout)
         return _like(invocations, results)
 
@@ -75,7 +73,7 @@ class Wait:
 
     async def async_result(self, invocations: Some[Any], /, timeout: float | None = None) -> Any:
         """As the call, for coroutines."""
-        results = Results(_listed(invocations))
+        results = Results(listed(invocations))
         await self._async_wait(results, timeout)
         return _like(invocations, results)
 
@@ -86,13 +84,13 @@ class Wait:
 
         :raises RunnerError: if it has not in time, or can never have it; says why
         """
-        self._wait(Status(_listed(invocations), status), timeout)
+        self._wait(Status(listed(invocations), status), timeout)
 
     async def async_status(
         self, invocations: Some[Any], status: "InvocationStatus", timeout: float | None = None
     ) -> None:
         """As `status`, for coroutines."""
-        await self._async_wait(Status(_listed(invocations), status), timeout)
+        await self._async_wait(Status(listed(invocations), status), timeout)
 
     def idle(self, timeout: float | None = None) -> None:
         """Return as soon as no message is queued and no invocation is unfinished.
@@ -158,12 +156,6 @@ class Wait:
 
         with progress.shown(self._terminal) as shown:
             yield spend
-
-
-def _listed[T](some: Some[T]) -> "list[BaseInvocation[..., T]]":
-    from pynenc.invocation.base_invocation import BaseInvocation
-
-    return [some] if isinstance(some, BaseInvocation) else list(some)
 
 
 def _like(some: Some[Any], results: Results) -> Any:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_pynenc_mongo import awaiting, executors
@@ -11,10 +11,11 @@ from pytest_pynenc_mongo.errors import RunnerError
 if TYPE_CHECKING:
     from pynenc import Pynenc
     from pynenc.identifiers.invocation_id import InvocationId
-    from pynenc.invocation.base_invocation import BaseInvocation
+    from pynenc.invocation.base_invocation import BaseInvocation, BaseInvocationGroup
     from pynenc.invocation.status import InvocationStatus
 
 type Invocation = BaseInvocation[..., Any]
+type Some[T] = BaseInvocation[..., T] | BaseInvocationGroup[..., T, Any] | Iterable[BaseInvocation[..., T]]
 
 __tracebackhide__ = True
 
@@ -170,6 +171,13 @@ class Condition(Wanted):
 
     def progress(self) -> str:
         return ""
+
+
+def listed[T](some: Some[T]) -> "list[BaseInvocation[..., T]]":
+    """Return one invocation, a group, or any iterable of invocations as a list."""
+    from pynenc.invocation.base_invocation import BaseInvocation
+
+    return [some] if isinstance(some, BaseInvocation) else list(some)
 
 
 def _final_among(app: "Pynenc", some: "dict[InvocationId, Invocation]") -> "list[InvocationId]":

@@ -18,7 +18,7 @@ SECONDS = 300.0  # for a checker without a cache, beside others
 
 WRONG = """
 from pynenc import Pynenc
-from pytest_pynenc_mongo import AppFactory, RunnerFactory, UseApp, Wait, Worker, Wurker  # wrong
+from pytest_pynenc_mongo import AppFactory, Assert, RunnerFactory, UseApp, Wait, Worker, Wurker  # wrong
 from tea import brew
 
 def test_results(pynenc_wait: Wait) -> None:
@@ -31,6 +31,12 @@ def test_results(pynenc_wait: Wait) -> None:
 async def test_coroutines(pynenc_wait: Wait) -> None:
     number: int = await pynenc_wait.async_result(brew(1))  # wrong
     text: str = pynenc_wait.async_result(brew(1))  # wrong
+
+def test_asserts(pynenc_assert: Assert) -> None:
+    pynenc_assert.called_with(brew, "two")  # wrong
+    pynenc_assert.called("brew")  # wrong
+    pynenc_assert.ran_in(brew(1), 4244)  # wrong
+    pynenc_assert.ran(brew)  # wrong
 
 def test_others(
     pynenc_app: Pynenc,
