@@ -63,7 +63,7 @@ def _running(app: Pynenc, kind: str) -> Iterator[None]:
             yield
         return
     with tempfile.TemporaryDirectory(prefix="bench-worker-") as directory:
-        worker = workers.start_worker(app, Path(directory), _START_SECONDS)
+        worker = workers.start_worker(app, workers.Place(Path(directory), _START_SECONDS))
         try:
             yield
         finally:

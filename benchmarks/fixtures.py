@@ -47,6 +47,10 @@ class Test:
 
     def test_pynenc_worker(self, turn, pynenc_worker):
         assert add(1, turn).result == 1 + turn
+
+    @pytest.mark.pynenc_mongo(worker_scope="session")
+    def test_pynenc_worker_of_the_session(self, turn, pynenc_worker):
+        assert add(1, turn).result == 1 + turn
 """
 _PHASES = {"setup": "set-up", "call": "call", "teardown": "teardown"}
 

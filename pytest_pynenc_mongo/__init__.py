@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from pytest_pynenc_mongo.engines import Engine
     from pytest_pynenc_mongo.errors import PynencMongoTestError, RunnerError
     from pytest_pynenc_mongo.firing import Cron, Event
-    from pytest_pynenc_mongo.protocols import AppFactory, RunnerFactory, Seed, UseApp, WorkerFactory
+    from pytest_pynenc_mongo.protocols import AppFactory, RunnerFactory, Seed, UseApp
     from pytest_pynenc_mongo.recovering import Recover
     from pytest_pynenc_mongo.waiting import Wait
+    from pytest_pynenc_mongo.worker_factory import WorkerFactory
     from pytest_pynenc_mongo.workers import Worker
 
 __all__ = [
@@ -53,7 +54,7 @@ _MODULES = {
     "UseApp": "protocols",
     "Wait": "waiting",
     "Worker": "workers",
-    "WorkerFactory": "protocols",
+    "WorkerFactory": "worker_factory",
 }
 
 

@@ -80,7 +80,7 @@ class ForkServers:
         if code not in self._servers:
             number = len(self._servers) + len(self._retired)
             log = self._directory / f"fork-server-{number}.log"
-            self._servers[code] = _ForkServer(path, log, seconds)
+            self._servers[code] = _ForkServer(path, code, log, seconds)
         self._servers.move_to_end(code)
         if len(self._servers) > _SERVERS:
             self._retire(next(iter(self._servers)))
@@ -95,14 +95,14 @@ class ForkServers:
 class _ForkServer:
     """One fork server; `is_stale` once the code that it has imported has changed."""
 
-    def __init__(self, path: Path, log: Path, seconds: float) -> None:
+    def __init__(self, path: Path, code: Code, log: Path, seconds: float) -> None:
         self.is_stale = False
         self._seconds = seconds
         self._connection, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with far_end, ExitStack() as undo:
             undo.callback(self._connection.close)
             command = python_command(MODULE, str(path), str(os.getpid()), forking.FORKS)
-            self._child = processes.start_child(command, log, far_end.fileno())
+            self._child = processes.start_child(command, log, far_end.fileno(), dict(code.environment))
             undo.callback(self._child.kill)
             self._can_fork = self._child.first_line(seconds) == processes.READY
             undo.pop_all()

@@ -103,6 +103,15 @@ def footprint() -> Footprint:
     )
 
 
+def have_changed(before: Footprint, now: Footprint) -> bool:
+    """Return whether what an earlier footprint knows is otherwise now; modules may have come since."""
+    return any(
+        now_known.get(place, state) != state
+        for known_before, now_known in zip(before, now, strict=True)
+        for place, state in known_before.items()
+    )
+
+
 def differing(files: ModuleFiles) -> str:
     """Return a module that this process has from another file than `files` say, or an empty string."""
     own = known()

@@ -12,6 +12,7 @@ MONGOMOCK_URL = "mongomock://"
 EMBEDDED_URL = "embedded://"
 APP_INI = "pynenc_app"
 KEEP = ("never", "failed", "always")
+WORKER_SCOPES = ("function", "module", "session")
 
 _DATABASES_OF_THE_SERVER = ("admin", "config", "local")
 _DATABASE_PREFIX_LIMIT_BYTES = 30  # the run and the worker need the rest of MongoDB's 63
@@ -31,6 +32,7 @@ class Options:
     sweep: bool = False
     runner_timeout_seconds: float = 30.0
     result_timeout_seconds: float = 60.0
+    worker_scope: str = "function"
 
 
 _ABOUT_PYTEST = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
@@ -149,10 +151,13 @@ def _ini(config: pytest.Config, name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _parse_keep(text: str) -> str:
-    if text not in KEEP:
-        raise ValueError(f"{text!r} is none of {', '.join(KEEP)}")
-    return text
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"{text!r} is none of {', '.join(choices)}")
+        return text
+
+    return parse
 
 
 def _parse_database(text: str) -> str:
@@ -205,7 +210,7 @@ _SETTINGS = (
         "keep",
         "keep",
         "|".join(KEEP),
-        _parse_keep,
+        _one_of(*KEEP),
         "Keep a copy of the database as a test left it; the copy's name and how to open it are printed. "
         "Default: never.",
     ),
@@ -250,6 +255,15 @@ _SETTINGS = (
         "SECONDS",
         _parse_seconds,
         "Seconds that a test waits for a result (invocation.result and its like). Default: 60.",
+        on_command_line=False,
+    ),
+    _Setting(
+        "worker-scope",
+        "worker_scope",
+        "|".join(WORKER_SCOPES),
+        _one_of(*WORKER_SCOPES),
+        "How long the process of pynenc_worker lives; it runs tasks during tests that ask for it. Default: "
+        "function.",
         on_command_line=False,
     ),
 )

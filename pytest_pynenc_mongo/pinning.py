@@ -61,14 +61,19 @@ class _Environment:
 
     def _guarded_putenv(self, name: Any, value: Any, /) -> None:
         __tracebackhide__ = True
-        variables = self._pinned[-1] if self._pinned else {}
-        variable = os.fsdecode(name)
-        if _names_one_of(variable, variables) and variables.get(variable) != os.fsdecode(value):
-            raise WiringError(
-                f"{variable} cannot be set while an app is on the test database, which is where a test "
-                "stores whatever this says: set it before pynenc_app is set up, or in a test without an app"
-            )
+        self.refuse_elsewhere(
+            os.fsdecode(name),
+            os.fsdecode(value),
+            "while an app is on the test database, which is where a test stores whatever this says: set it "
+            "before pynenc_app is set up, or in a test without an app",
+        )
         self._putenv(name, value)
+
+    def refuse_elsewhere(self, variable: str, value: str, why: str) -> None:
+        __tracebackhide__ = True
+        variables = self._pinned[-1] if self._pinned else {}
+        if _names_one_of(variable, variables) and variables.get(variable) != value:
+            raise WiringError(f"{variable} cannot be set {why}")
 
 
 _environment = _Environment()
@@ -96,6 +101,14 @@ def forgotten_afterwards() -> Iterator[None]:
         yield
     finally:
         _environment.forget()
+
+
+def refuse_elsewhere(variable: str, value: str, why: str) -> None:
+    """Refuse a variable that says to store anywhere but on the test database, if an app is on it.
+
+    :raises WiringError: names the variable, and says `why`
+    """
+    _environment.refuse_elsewhere(variable, value, why)
 
 
 def pin(values: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import selectors
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -50,6 +50,10 @@ class Child:
         self._log = log
         self._is_asked_to_end = False
         self.pid = process.pid
+
+    def with_log(self, log: Path) -> "Child":
+        """Return the same process, which writes to another file from now on."""
+        return Child(self._process, log)
 
     @property
     def log(self) -> str:
@@ -145,10 +149,16 @@ def ending(exit_code: int) -> str:
         return f"exit code {exit_code}"
 
 
-def start_child(command: Sequence[str], log: Path, stdin: int = subprocess.PIPE) -> Child:
+def start_child(
+    command: Sequence[str],
+    log: Path,
+    stdin: int = subprocess.PIPE,
+    environment: Mapping[str, str] | None = None,
+) -> Child:
     """Start `command`, its standard error to the file `log`, its standard output to us.
 
     :param stdin: what it has in place of a pipe from us
+    :param environment: variables that it has besides those of this process
     """
     with log.open("wb") as log_file:
         process = subprocess.Popen(
@@ -157,6 +167,7 @@ def start_child(command: Sequence[str], log: Path, stdin: int = subprocess.PIPE)
             stdout=subprocess.PIPE,
             stderr=log_file,
             start_new_session=True,
+            env={**os.environ, **(environment or {})},
         )
     return Child(process, log)
 

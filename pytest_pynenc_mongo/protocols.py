@@ -7,8 +7,6 @@ if TYPE_CHECKING:
     from pynenc import Pynenc
     from pynenc.runner.base_runner import BaseRunner
 
-    from pytest_pynenc_mongo.workers import Worker
-
 
 class AppFactory(Protocol):
     """`pynenc_app_factory`: makes new apps on the test database."""
@@ -36,17 +34,6 @@ class RunnerFactory(Protocol):
         """Return an app's runner, which runs in a thread until the app is put back.
 
         :raises RunnerError: if it does not start
-        """
-        ...
-
-
-class WorkerFactory(Protocol):
-    """`pynenc_worker_factory`: starts workers, each in an operating-system process of its own."""
-
-    def __call__(self, app: "Pynenc") -> "Worker":
-        """Return a worker that runs an app until that is put back.
-
-        :raises RunnerError: if it does not start; with the tail of its log
         """
         ...
 

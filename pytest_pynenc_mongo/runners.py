@@ -21,14 +21,24 @@ DEFAULT_RUNNER = "ThreadRunner"
 _PYNENC_S_OWN_FAILURE = "dictionary changed size during iteration"
 
 
-def runner_class_name(app: "Pynenc") -> str:
-    """Return the app's own runner class, or one that runs tasks in threads where it has none.
+def runner_class(app: "Pynenc", wish: "str | type[BaseRunner]" = "") -> "type[BaseRunner]":
+    """Return the class of the app's own runner, or one that runs tasks in threads where it has none.
 
+    :param wish: another one, if not empty
     :raises ConfigError: if there is no such class
     """
-    chosen = app.conf.runner_cls
-    config_keys.check_runner(chosen, f"app {app.app_id!r}")
-    return DEFAULT_RUNNER if chosen in config_keys.NO_RUNNERS else chosen
+    from pynenc.runner.base_runner import BaseRunner
+    from pynenc.util.subclasses import get_subclass
+
+    if isinstance(wish, type):
+        return wish
+    name, source = (wish, "runner") if wish else (app.conf.runner_cls, f"app {app.app_id!r}")
+    config_keys.check_runner(name, source)
+    found: type[BaseRunner] = get_subclass(
+        BaseRunner,  # type: ignore[type-abstract]
+        DEFAULT_RUNNER if name in config_keys.NO_RUNNERS else name,
+    )
+    return found
 
 
 @contextmanager
@@ -42,7 +52,7 @@ def running_thread(app: "Pynenc", seconds: float) -> Generator["BaseRunner"]:
     start_method = multiprocessing.get_start_method(allow_none=True)
     try:
         with spawned.attached(app):
-            thread = _RunnerThread(_make_runner(app))
+            thread = _RunnerThread(runner_class(app)(app))
             thread.start(seconds)
             watch(app, thread)
             try:
@@ -177,11 +187,3 @@ def announce_start(runner: "BaseRunner", announce: Callable[[], object]) -> None
 def store_who_it_is(runner: "BaseRunner") -> None:
     """Have the store know a runner before its first look for work, should it die with its first task."""
     runner.app.state_backend.store_runner_context(runner.runner_context)
-
-
-def _make_runner(app: "Pynenc") -> "BaseRunner":
-    from pynenc.runner.base_runner import BaseRunner
-    from pynenc.util.subclasses import get_subclass
-
-    runner: BaseRunner = get_subclass(BaseRunner, runner_class_name(app))(app)  # type: ignore[type-abstract]
-    return runner

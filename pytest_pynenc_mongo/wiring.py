@@ -77,7 +77,7 @@ def rewired(app: "Pynenc", test_settings: Settings) -> Generator["Pynenc"]:
     with ExitStack() as undo:
         undo.enter_context(pinning.pinned(test_settings.pinned))
         undo.enter_context(_registry.kept())
-        undo.enter_context(_kept(app))
+        undo.enter_context(kept(app))
         apply(app, overrides.over(app.config_values, test_settings.values, _SHORT_PAUSES))
         yield app
 
@@ -106,7 +106,7 @@ def apply(app: "Pynenc", config_values: Mapping[str, Any], **more: Any) -> None:
 
 
 @contextmanager
-def _kept(app: "Pynenc") -> Iterator[None]:
+def kept(app: "Pynenc") -> Iterator[None]:
     """Remember all that an app holds, and put it back: attributes, dictionaries, tasks, logger."""
     containers: list[dict[Any, Any]] = [
         vars(app),

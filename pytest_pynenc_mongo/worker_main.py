@@ -1,8 +1,8 @@
 """A worker process: `python -m pytest_pynenc_mongo.worker_main SPECIFICATION PARENT_PID`.
 
 Imports the app under test, puts it on the test database and runs its runner, as `pynenc runner start`
-would. Prints one line once the runner runs. With `forks` as a third argument it imports the app and is a
-fork server for workers.
+would. Prints one line once the runner runs. One that several tests use does so for each of them, when it is
+told to (orders.py). With `forks` as a third argument it imports the app and is a fork server for workers.
 """
 
 import atexit
@@ -26,6 +26,7 @@ from pytest_pynenc_mongo import (
     leaving,
     loggers,
     module_files,
+    orders,
     processes,
     registrations,
     spawned,
@@ -90,42 +91,85 @@ def _imported(specification: Specification) -> "Pynenc | None":
     app = None
     if code.app_variable:
         app = getattr(importlib.import_module(code.app_module), code.app_variable, None)
-    for name, _ in code.task_modules:
+    for name, _ in code.modules:
         importlib.import_module(name)
     return app if isinstance(app, Pynenc) else None
 
 
 def _run(app: "Pynenc | None", specification: Specification, answers: int) -> None:
+    """Run the app for a test; and for others, if the specification says by what the worker is told so."""
     from pynenc import Pynenc
 
-    module_files.find_by(specification.module_files)
     life = specifications.life_in(specification)
-    os.environ.clear()
-    os.environ.update(life.environment)
+    _be_where(life, specification)
     debugging.answer_breakpoints()
     wiring.pin(life.config_values)
-    os.chdir(life.directory)
-    app = app or Pynenc(config_values={**life.config_values, "app_id": life.app_id})
-    try:
-        registrations.complete(app, life.tasks)
-    except RunnerError as error:
-        processes.say(answers, str(error))
-        return
-    wiring.apply(app, life.config_values, runner_cls=life.runner_cls, **loggers.settings_of_worker())
     os.register_at_fork(after_in_child=_default_signals)
-    children.Children(app.runner, children.write_to(Path(life.notes)))
-    runner = app.runner
-
-    def begin() -> None:
-        processes.say(answers, processes.READY)  # whoever waits goes on meanwhile
-        store_who_it_is(runner)
-
-    announce_start(runner, begin)
-    spawned.refuse_the_stillborn(app.runner)
-    finishing.let_finish(app.runner)
     _end_without_the_driver_s_threads()
-    with spawned.attached(app):
-        app.runner.run()
+    app = app or Pynenc(config_values={**life.config_values, "app_id": life.app_id})
+    if not specification.orders:
+        _run_once(app, life, answers)
+        return
+    told, imported = orders.Orders(specification.orders), module_files.footprint()
+    while _run_once(app, life, answers, told):
+        _default_signals()
+        goes_on = told.what_goes_on()
+        processes.say(answers, goes_on or orders.RESTING)
+        if goes_on or (order := told.wait()) == orders.END:
+            return
+        specification = specifications.read(Path(order))
+        if module_files.have_changed(imported, module_files.footprint()):
+            processes.say(answers, orders.STALE)
+            return
+        _log_to(specifications.log_beside(Path(order)))
+        life = specifications.life_in(specification)
+        _be_where(life, specification)
+
+
+def _be_where(life: specifications.Life, specification: Specification) -> None:
+    """Be as the test process is: find its modules, have its environment and its working directory."""
+    module_files.find_by(specification.module_files)
+    os.environ.clear()
+    os.environ.update(life.environment)
+    os.chdir(life.directory)
+
+
+def _run_once(
+    app: "Pynenc", life: specifications.Life, answers: int, told: orders.Orders | None = None
+) -> bool:
+    """Run the app until the runner ends; return whether that was because of an order to rest."""
+    with wiring.kept(app), spawned.attached(app):
+        try:
+            registrations.complete(app, life.tasks)
+        except RunnerError as error:
+            processes.say(answers, str(error))
+            return False
+        wiring.apply(app, life.config_values, runner_cls=life.runner_cls, **loggers.settings_of_worker())
+        runner = app.runner
+        children.Children(runner, children.write_to(Path(life.notes)))
+
+        def begin() -> None:
+            processes.say(answers, processes.READY)  # whoever waits goes on meanwhile
+            store_who_it_is(runner)
+
+        announce_start(runner, begin)
+        spawned.refuse_the_stillborn(runner)
+        finishing.let_finish(runner)
+        if told is None:
+            runner.run()
+            return False
+        with told.obeyed_by(runner) as is_told_to_rest:
+            runner.run()
+        return is_told_to_rest.is_set()
+
+
+def _log_to(file: Path) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    log = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
 
 
 def _default_signals() -> None:

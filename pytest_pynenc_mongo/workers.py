@@ -1,5 +1,6 @@
 """Workers: runners in other operating-system processes."""
 
+from dataclasses import dataclass, field
 from os import getpid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from pytest_pynenc_mongo.executors import Hurry, lineage, watch
 from pytest_pynenc_mongo.fork_server import MODULE, ForkServers
 from pytest_pynenc_mongo.processes import READY, Child, ending, start_child
 from pytest_pynenc_mongo.snapshot import Log
-from pytest_pynenc_mongo.specifications import Specification
+from pytest_pynenc_mongo.specifications import Specification, Wishes
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
@@ -60,10 +61,7 @@ class Worker:
             self._child.kill()
             raise RunnerError(self.how_it_ended())
         if not self._child.stop(self._stop_seconds) and not self._is_hurried:
-            raise RunnerError(
-                f"worker {self.pid} did not stop within {self._stop_seconds:g} s and was killed; "
-                f"{self._child.log_tail}"
-            )
+            raise self._did_not_stop()
 
     def kill(self) -> None:
         """End the worker at once (SIGKILL), with every process that it started, as a crash would."""
@@ -74,7 +72,23 @@ class Worker:
         """Ask it to end now, and have `stop` complain of nothing."""
         self._is_meant_to_end = self._is_hurried = True
         self._stop_seconds = min(self._stop_seconds, hurry.seconds)
+        self._ask_to_end()
+
+    def _did_not_stop(self) -> RunnerError:
+        return RunnerError(
+            f"worker {self.pid} did not stop within {self._stop_seconds:g} s and was killed; "
+            f"{self._child.log_tail}"
+        )
+
+    def _ask_to_end(self) -> None:
         self._child.ask_to_end()
+
+    def leave(self) -> None:
+        """End it at the end of its test.
+
+        :raises RunnerError: as `stop`
+        """
+        self.stop()
 
     def how_it_ended(self) -> str:
         return f"worker {self.pid} ended with {ending(self.exit_code or 0)}; {self._child.log_tail}"
@@ -107,42 +121,70 @@ class Worker:
         return any(each.pid == self.pid for each in lineage(context))
 
 
-def start_worker(
-    app: "Pynenc", directory: Path, seconds: float, home: Path | None = None, forks: ForkServers | None = None
-) -> Worker:
+@dataclass(frozen=True)
+class Place:
+    """Where a worker is started, and how."""
+
+    directory: Path  # for its files
+    seconds: float  # how long it may take to start, and later to stop
+    home: Path = field(default_factory=Path.cwd)  # where its code is imported: where pytest was started
+    forks: ForkServers | None = None  # what it is forked from where that can be
+
+    @property
+    def specification(self) -> Path:
+        return self.directory / "worker.pickle"
+
+    @property
+    def log(self) -> Path:
+        return specifications.log_beside(self.specification)
+
+    @property
+    def notes(self) -> Path:
+        """How its own children ended."""
+        return self.directory / "children"
+
+
+def start_worker(app: "Pynenc", place: Place, wishes: Wishes | None = None) -> Worker:
     """Start a worker process for `app` and wait until its runner runs.
 
-    :param directory: where its log is written
-    :param seconds: how long it may take to start, and later to stop
-    :param home: where its code is imported: where pytest was started
-    :param forks: what it is forked from where that can be, and not started as a new interpreter
-    :raises RunnerError: if it does not get there ; with the tail of its log
+    :param wishes: what it has otherwise than its test
+    :raises RunnerError: if it does not get there; with the tail of its log
     """
-    notes = directory / "children"
-    try:
-        child = _start(
-            specifications.of(app, home or Path.cwd(), notes), forks, directory, seconds, app.app_id
-        )
-    except NotReadyError as error:
-        raise RunnerError(f"the worker for app {app.app_id!r} did not start: {error}") from None
-    worker = Worker(child, app.app_id, seconds, notes)
+    child = start_process(app, specifications.of(app, place.home, place.notes, wishes), place)
+    worker = Worker(child, app.app_id, place.seconds, place.notes)
     watch(app, worker)
     return worker
 
 
-def _start(
-    specification: Specification, forks: ForkServers | None, directory: Path, seconds: float, app_id: str
-) -> Child:
-    path, log = directory / "worker.pickle", directory / "worker.log"
+def start_process(app: "Pynenc", specification: Specification, place: Place) -> Child:
+    """Start a process that runs `app`, and wait until it does.
+
+    :raises RunnerError: if it does not get there; with the tail of its log
+    """
+    try:
+        child, answer = _start(specification, place)
+    except NotReadyError as error:
+        raise not_started(app, f"did not start: {error}") from None
+    if answer != READY:
+        child.kill()
+        raise not_started(app, answer)
+    return child
+
+
+def not_started(app: "Pynenc", why: str) -> RunnerError:
+    """Return what to raise where no worker of an app runs."""
+    return RunnerError(f"the worker for app {app.app_id!r} {why}")
+
+
+def _start(specification: Specification, place: Place) -> tuple[Child, str]:
+    path, log, seconds = place.specification, place.log, place.seconds
     specification.write(path)
     command = python_command(MODULE, str(path), str(getpid()))
-    child = (forks and forks.start(specification, path, log, seconds)) or start_child(command, log)
+    child = (place.forks and place.forks.start(specification, path, log, seconds)) or start_child(
+        command, log, environment=dict(specification.code.environment)
+    )
     try:
-        line = child.first_line(seconds)
+        return child, child.first_line(seconds)
     except BaseException:
         child.kill()
         raise
-    if line != READY:
-        child.kill()
-        raise RunnerError(f"the worker for app {app_id!r} {line}")
-    return child

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pynenc import Pynenc
 
-from pytest_pynenc_mongo.workers import Worker, start_worker
+from pytest_pynenc_mongo.workers import Place, Worker, start_worker
 
 START_SECONDS = 30.0
 
@@ -28,7 +28,7 @@ def at_work(app: Pynenc, directory: Path, count: int) -> Iterator[list[Worker]]:
 
 def start(app: Pynenc, directory: Path) -> Worker:
     directory.mkdir()
-    return start_worker(app, directory, START_SECONDS)
+    return start_worker(app, Place(directory, START_SECONDS))
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> None:

@@ -334,9 +334,9 @@ def test_the_marker_is_listed_whole(pytester: pytest.Pytester) -> None:
     (line,) = [line for line in lines if line.startswith("@pytest.mark.pynenc_mongo(")]
     # pytest breaks a marker's line at the first colon
     assert line.startswith(
-        "@pytest.mark.pynenc_mongo(app=, runner=, config=, keep=, timeout=): what one test "
+        "@pytest.mark.pynenc_mongo(app=, runner=, config=, eager=, keep=, timeout=, worker_scope=): what "
     )
-    assert line.endswith("timeout=60, the seconds to wait for a result")
+    assert line.endswith("worker_scope='module', how long the process of pynenc_worker lives")
 
 
 def test_two_apps_in_a_module_are_told_the_ini_and_the_marker(pytester: pytest.Pytester) -> None:
