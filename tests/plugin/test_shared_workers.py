@@ -76,12 +76,9 @@ CONFTEST = """
         return pynenc_worker
 """
 TESTS = """
-    import os
-    import pathlib
     import pytest
     from conftest import pids
-    from pynenc.invocation import InvocationStatus
-    from shop.app import add, app, count, fail, hang, here, mode, pid, ship, slow
+    from shop.app import add, count, pid
 
     def test_first(note):
         assert [count().result, count().result] == [1, 2]
@@ -93,7 +90,7 @@ TESTS = """
         assert count().result == 3
         assert "the shop is open" not in note.log
 
-    def test_its_database_is_empty(note, pynenc_app, pynenc_wait, pynenc_event):
+    def test_its_database_is_empty(note, pynenc_app, pynenc_event):
         assert list(pynenc_app.orchestrator.get_existing_invocations(pid)) == []
         # triggers are registered, and the runner is another one
         assert [each.result for each in pynenc_event("ordered", {})] == ["shipped"]
@@ -104,33 +101,10 @@ TESTS = """
             pynenc_wait(invocation)
         assert pynenc_app.broker.count_invocations() == 1
 
-    def test_nothing_of_the_test_before_is_run(note, pynenc_app, pynenc_wait):
+    def test_nothing_of_the_test_before_is_run(note, pynenc_app):
         assert note.pid == pids[0]
-        pynenc_wait.idle()
-        assert pynenc_app.state_backend.get_history(add(1, 2).invocation_id)
-        assert "add" not in note.log.partition("STARTING")[0]
-
-    @pytest.mark.pynenc_mongo(runner="ProcessRunner", config={"max_retries": 7})
-    def test_a_config_of_its_own(note, monkeypatch, tmp_path):
-        assert note.pid == pids[0]
-        assert pid().result not in (note.pid, os.getpid())
-        assert add.conf.max_retries == 7
-
-    @pytest.mark.pynenc_mongo(runner="PersistentProcessRunner", config={"num_processes": 1})
-    def test_persistent_processes(note, monkeypatch, tmp_path):
-        assert note.pid == pids[0]
-        assert pid().result not in (note.pid, os.getpid())
-
-    @pytest.mark.pynenc_mongo(runner="MultiThreadRunner", config={"max_processes": 1})
-    def test_threads_in_processes(note, monkeypatch, tmp_path):
-        assert note.pid == pids[0]
-        assert pid().result not in (note.pid, os.getpid())
-
-    def test_another_directory(pynenc_app, monkeypatch, tmp_path, request):
-        monkeypatch.chdir(tmp_path)
-        worker = request.getfixturevalue("note")
-        assert worker.pid == pids[0]
-        assert here().result == str(tmp_path)
+        assert pynenc_app.orchestrator.count_invocations() == 0
+        assert pynenc_app.broker.count_invocations() == 0
 
     def test_killed(note):
         assert note.pid == pids[0]
@@ -146,6 +120,37 @@ TESTS = """
     def test_started_anew_again(note):
         assert note.pid not in pids[:-1]
         assert count().result == 1
+"""
+ITS_OWN = """
+    import os
+    import pytest
+    from conftest import pids
+    from shop.app import add, app, count, here, mode, pid
+
+    def test_the_first(note):
+        assert count().result == 1
+
+    @pytest.mark.pynenc_mongo(runner="ProcessRunner", config={"max_retries": 7})
+    def test_a_config_of_its_own(note):
+        assert note.pid == pids[0]
+        assert pid().result not in (note.pid, os.getpid())
+        assert add.conf.max_retries == 7
+
+    @pytest.mark.pynenc_mongo(runner="PersistentProcessRunner", config={"num_processes": 1})
+    def test_persistent_processes(note):
+        assert note.pid == pids[0]
+        assert pid().result not in (note.pid, os.getpid())
+
+    @pytest.mark.pynenc_mongo(runner="MultiThreadRunner", config={"max_processes": 1})
+    def test_threads_in_processes(note):
+        assert note.pid == pids[0]
+        assert pid().result not in (note.pid, os.getpid())
+
+    def test_another_directory(pynenc_app, monkeypatch, tmp_path, request):
+        monkeypatch.chdir(tmp_path)
+        worker = request.getfixturevalue("note")
+        assert worker.pid == pids[0]
+        assert here().result == str(tmp_path)
 
     def test_of_its_own(pynenc_app, note, pynenc_worker_factory):
         own = pynenc_worker_factory(pynenc_app)
@@ -170,9 +175,7 @@ TESTS = """
         assert note.pid not in pids[:-1]
         assert mode().result == "none"
 """
-NOTES = [
-    "pynenc_worker: it was started anew for app 'shop': the environment has changed: SHOP_MODE",
-]
+WHY_ANEW = "pynenc_worker: it was started anew for app 'shop': the environment has changed: SHOP_MODE"
 
 
 def test_one_process_runs_the_tasks_of_test_after_test(
@@ -181,10 +184,16 @@ def test_one_process_runs_the_tasks_of_test_after_test(
     make_shop(pytester, "pynenc_mongo_worker_scope = session", source=SHOP + MORE)
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(TESTS)
-    result = run(pytester, *on_engine)
-    result.assert_outcomes(passed=16)
-    notes = [line for line in result.stdout.lines if line.startswith("pynenc_worker: ")]
-    assert notes == NOTES
+    run(pytester, *on_engine).assert_outcomes(passed=8)
+
+
+def test_a_test_has_what_it_wants_of_its_own(pytester: pytest.Pytester) -> None:
+    make_shop(pytester, "pynenc_mongo_worker_scope = session", source=SHOP + MORE)
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(ITS_OWN)
+    result = run(pytester)
+    result.assert_outcomes(passed=9)
+    assert [line for line in result.stdout.lines if line.startswith("pynenc_worker: ")] == [WHY_ANEW]
 
 
 OUTLIVING = """
