@@ -27,6 +27,7 @@ __tracebackhide__ = True
 
 _MOST_EVENTS = 10_000
 _MOST_TOLD = 5
+_CHILD_OF_PROCESS_RUNNER = "ProcessRunnerWorker"
 
 
 class Assert:
@@ -211,7 +212,12 @@ def _is_of(where: "Worker | BaseRunner", context: "RunnerContext") -> bool:
 
 
 def _is_here(context: "RunnerContext") -> bool:
-    return context.pid == os.getpid() and _is_on_this_host(context)
+    return context.pid == os.getpid() and _is_on_this_host(context) and not _is_told_by_its_parent(context)
+
+
+def _is_told_by_its_parent(context: "RunnerContext") -> bool:
+    """Return whether the process of a context is a child of the one that it names, which has made it."""
+    return context.runner_cls == _CHILD_OF_PROCESS_RUNNER
 
 
 def _is_on_this_host(context: "RunnerContext") -> bool:
@@ -222,7 +228,8 @@ def _place(context: "RunnerContext | None") -> str:
     if context is None:
         return "a runner that has left no word"
     host = "" if _is_on_this_host(context) else f" on {context.hostname}"
-    return f"{context.runner_cls}, process {context.pid}{host}"
+    process = "a child of process" if _is_told_by_its_parent(context) else "process"
+    return f"{context.runner_cls}, {process} {context.pid}{host}"
 
 
 def _told(invocation: Invocation) -> str:

@@ -118,6 +118,13 @@ CALLS = """
 """
 
 RUNS = """
+    RUNNERS = ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
+
+    @pytest.fixture
+    def pynenc_app_config(request):
+        runner = getattr(request, "param", "ThreadRunner")
+        return {"runner_cls": runner, "num_processes": 1, "min_processes": 1, "max_processes": 1}
+
     def test_how_often(pynenc_app, pynenc_runner, pynenc_wait, pynenc_assert):
         once, thrice = brew(2), spill(2)
         pynenc_wait([once, thrice])
@@ -148,12 +155,23 @@ RUNS = """
         with refused(rf".* ran in .*, process {pynenc_worker.pid}, not in the test process, {os.getpid()}"):
             pynenc_assert.ran_in_this_process(calls)
 
-    @pytest.mark.pynenc_mongo(runner="ProcessRunner")
+    each_runner = pytest.mark.parametrize("pynenc_app_config", RUNNERS, indirect=True)
+
+    @each_runner
     def test_in_a_process_of_a_worker(pynenc_app, pynenc_worker, pynenc_wait, pynenc_assert):
         call = brew(1)
         pynenc_wait(call)
         pynenc_assert.ran_in(call, pynenc_worker)
         pynenc_assert.ran_in_another_process(call)
+
+    @each_runner
+    def test_in_a_process_of_a_runner(pynenc_app, pynenc_runner, pynenc_wait, pynenc_assert):
+        call = brew(1)
+        pynenc_wait(call)
+        pynenc_assert.ran_in(call, pynenc_runner)
+        pynenc_assert.ran_in_another_process(call)
+        with refused(r".* ran in \\w+, (process|a child of process) \\d+, not in the test process, .*"):
+            pynenc_assert.ran_in_this_process(call)
 
     def test_in_a_runner(pynenc_app, pynenc_runner, pynenc_wait, pynenc_assert):
         call = brew(1)
@@ -239,7 +257,7 @@ def make_module(pytester: pytest.Pytester, source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "passed"), [(CALLS, 7), (RUNS, 7), (EVENTS, 2)], ids=["calls", "runs", "events"]
+    ("source", "passed"), [(CALLS, 7), (RUNS, 12), (EVENTS, 2)], ids=["calls", "runs", "events"]
 )
 def test_what_is_so_passes_and_else_a_headline_says_what_is(
     pytester: pytest.Pytester, on_engine: tuple[str, ...], source: str, passed: int
