@@ -36,7 +36,7 @@ demo: venv
 	@$(BIN)/python -m pytest -c examples/pytest.ini examples -n 2 --pynenc-mongo-url embedded://
 
 test: venv
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 pymongo-suite: venv
 	@$(BIN)/python -m tests.pymongo_suite.report

@@ -1,10 +1,18 @@
 """What pytest takes from the first conftest.py only: with it here, any path on the command line will do."""
 
+import os
+import sys
+
 import pytest
 
 from tests.engines import BASELINE, ENGINES, SERVER
 
 pytest_plugins = ["pytester"]
+
+# tests start some thousand interpreters: each finds compiled, and rewritten by pytest, what an earlier one
+# has imported, also where the shell of a container forbids to write that
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -37,7 +37,7 @@ FULL = Size(
     quick_repetitions=15,
     tests=20,
 )
-QUICK = Size(components.QUICK, (("ThreadRunner", 10),), growth.QUICK_SIZES, 5, 1, 3, 2)
+QUICK = Size(components.QUICK, (("ThreadRunner", 10),), growth.QUICK_SIZES, 5, 1, 1, 2)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -61,18 +61,6 @@ def test_of_two_apps_in_a_module_the_ini_says_which(pytester: pytest.Pytester) -
     run(pytester).assert_outcomes(passed=1)
 
 
-def test_two_apps_in_a_module_and_no_ini_is_an_error_that_names_both(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(test_shops=TWO_APPS)
-    result = run(pytester)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(
-        ["test_shops holds 2 Pynenc apps (shop, bank): name the one under test in the ini *"]
-    )
-    result.stdout.no_fnmatch_line("*Traceback*")
-    result.stdout.no_fnmatch_line("*During handling of*")
-    result.stdout.no_fnmatch_line("*pytest_pynenc_mongo/*")
-
-
 def test_a_test_without_an_app_of_its_own_gets_a_new_one(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

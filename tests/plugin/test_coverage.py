@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.helpers import ARGUMENTS, make_ini
+from tests.plugin.helpers import ARGUMENTS, RUNNERS
 
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 TASKS = """
 import os
 from pynenc import Pynenc
 
-app = Pynenc(config_values={"app_id": "measured", "num_processes": 1})
+few = {"num_processes": 1, "min_processes": 1, "max_processes": 1}
+app = Pynenc(config_values={"app_id": __name__, "runner_cls": __name__, **few})
 
 @app.task
 def in_a_runner(x: int) -> int:
@@ -34,9 +35,9 @@ def nowhere() -> int:
 """
 TESTS = """
 import pytest
-from tasks import in_a_runner, in_a_worker, in_another_worker
+from {runner} import in_a_runner, in_a_worker, in_another_worker
 
-pytestmark = pytest.mark.pynenc_mongo(runner="{runner}")
+pytestmark = pytest.mark.pynenc_mongo(app="{runner}:app")
 
 def test_runner(pynenc_app, pynenc_runner):
     assert in_a_runner(1).result == 2
@@ -56,18 +57,17 @@ def settings_of_page() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "runner", ["ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
-)
-def test_task_code_is_measured(pytester: pytest.Pytester, runner: str) -> None:
+@pytest.mark.timeout(120)
+def test_task_code_is_measured(pytester: pytest.Pytester) -> None:
+    """Each runner has a module of tasks, of its name."""
     (pytester.path / ".coveragerc").write_text(f"{settings_of_page()}source = .\n", encoding="utf-8")
-    (pytester.path / "tasks.py").write_text(TASKS, encoding="utf-8")
-    pytester.makepyfile(TESTS.format(runner=runner))
-    make_ini(pytester, "pynenc_app = tasks:app")
+    for runner in RUNNERS:
+        (pytester.path / f"{runner}.py").write_text(TASKS, encoding="utf-8")
+        (pytester.path / f"test_{runner}.py").write_text(TESTS.format(runner=runner), encoding="utf-8")
 
     def coverage(*arguments: str) -> None:
         command = [sys.executable, "-m", "coverage", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
         assert done.returncode == 0, done.stdout + done.stderr
 
     coverage("run", "-m", "pytest", *ARGUMENTS)
@@ -75,4 +75,5 @@ def test_task_code_is_measured(pytester: pytest.Pytester, runner: str) -> None:
     coverage("json", "-o", "measured.json")
     measured = json.loads((pytester.path / "measured.json").read_text(encoding="utf-8"))
     last = len(TASKS.splitlines())
-    assert measured["files"]["tasks.py"]["missing_lines"] == [last]
+    missing = {runner: measured["files"][f"{runner}.py"]["missing_lines"] for runner in RUNNERS}
+    assert missing == {runner: [last] for runner in RUNNERS}

@@ -1,10 +1,15 @@
 """The options: which one wins, and what a user reads who got one wrong."""
 
 import re
+import sys
+from fnmatch import fnmatch
 
 import pytest
 
-from tests.plugin.helpers import closed_port, make_ini, make_shop, make_sitecustomize, output, run
+from pytest_pynenc_mongo import apps, options
+from pytest_pynenc_mongo.errors import AppPathError
+from pytest_pynenc_mongo.options import Options
+from tests.plugin.helpers import closed_port, make_ini, output, run
 
 CONNECT_SECONDS = 5.0
 SCHEMES = "mongodb://, mongodb+srv://, mongomock://, embedded://"
@@ -27,12 +32,12 @@ LEAVES_A_MARK = """
 
 
 @pytest.mark.parametrize(
-    ("option", "variable", "ini", "expected"),
+    ("option", "variable", "ini", "url", "source"),
     [
-        (MONGOMOCK, EMBEDDED, EMBEDDED, "mongomock from: --pynenc-mongo-url"),
-        ("", MONGOMOCK, EMBEDDED, f"mongomock from: {URL_VARIABLE}"),
-        ("", "", EMBEDDED, "embedded from: ini pynenc_mongo_url"),
-        ("", "", "", "mongomock from: default"),
+        (MONGOMOCK, EMBEDDED, EMBEDDED, MONGOMOCK, "--pynenc-mongo-url"),
+        ("", MONGOMOCK, EMBEDDED, MONGOMOCK, URL_VARIABLE),
+        ("", "", EMBEDDED, EMBEDDED, "ini pynenc_mongo_url"),
+        ("", "", "", MONGOMOCK, "default"),
     ],
     ids=["option", "environment", "ini", "default"],
 )
@@ -42,14 +47,27 @@ def test_the_nearest_source_of_the_url_wins(
     option: str,
     variable: str,
     ini: str,
-    expected: str,
+    url: str,
+    source: str,
 ) -> None:
-    pytester.makepyfile(PRINTS_URL)
     make_ini(pytester, f"pynenc_mongo_url = {ini}")
     monkeypatch.setenv(URL_VARIABLE, variable)
-    result = run(pytester, "-s", *([f"--pynenc-mongo-url={option}"] if option else []))
+    chosen = configured(pytester, *([f"--pynenc-mongo-url={option}"] if option else []))
+    assert (chosen.url, chosen.url_source) == (url, source)
+
+
+def test_it_is_the_url_of_the_engine(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytester.makepyfile(PRINTS_URL)
+    monkeypatch.setenv(URL_VARIABLE, MONGOMOCK)
+    make_ini(pytester, f"pynenc_mongo_url = {EMBEDDED}")
+    result = run(pytester, "-s")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines([f"*engine: {expected}*"])
+    result.stdout.fnmatch_lines([f"*engine: mongomock from: {URL_VARIABLE}*"])
+
+
+def configured(pytester: pytest.Pytester, *arguments: str) -> Options:
+    """Return what a run would be configured with, whose directory is that of `pytester`."""
+    return pytester.parseconfigure(*arguments).stash[options.KEY]
 
 
 @pytest.mark.parametrize("source", ["--pynenc-mongo-url", URL_VARIABLE, "ini pynenc_mongo_url"])
@@ -64,7 +82,7 @@ def test_a_malformed_url_is_refused_by_the_name_of_its_source(
         make_ini(pytester, f"pynenc_mongo_url = {url}")
     else:
         arguments = [f"{source}={url}"]
-    refused(pytester, f"ERROR: {source}: malformed MongoDB URL 'mongodb://ann:***@'", *arguments)
+    refused(pytester, f"{source}: malformed MongoDB URL 'mongodb://ann:***@'", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -103,28 +121,46 @@ def test_a_malformed_url_is_refused_by_the_name_of_its_source(
     ],
 )
 def test_a_url_that_cannot_work_is_refused(pytester: pytest.Pytester, url: str, message: str) -> None:
-    refused(pytester, f"ERROR: --pynenc-mongo-url: *{message}", f"--pynenc-mongo-url={url}")
+    refused(pytester, f"--pynenc-mongo-url: *{message}", f"--pynenc-mongo-url={url}")
 
 
 @pytest.mark.parametrize("path", ["shop.app", "shop.app:", "shop/app.py:app", "shop.app:app.tasks"])
 def test_an_app_path_of_another_form_is_refused(pytester: pytest.Pytester, path: str) -> None:
     make_ini(pytester, f"pynenc_app = {path}")
-    refused(pytester, f"ERROR: ini pynenc_app: '{path}' is not of the form package.module:attribute")
+    refused(pytester, f"ini pynenc_app: '{path}' is not of the form package.module:attribute")
 
 
 def test_embedded_without_secantusdb_says_what_to_install(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # find_spec() finds no module whose entry is None
-    make_sitecustomize(pytester, monkeypatch, "import sys; sys.modules['secantus'] = None")
+    monkeypatch.setitem(sys.modules, "secantus", None)
     message = (
         "embedded:// (SecantusDB in a child process) needs the module 'secantus', which is not installed: "
         "pip install 'pytest-pynenc-mongo[[]embedded]'"
     )
-    refused(pytester, f"ERROR: --pynenc-mongo-url: {message}", f"--pynenc-mongo-url={EMBEDDED}")
+    refused(pytester, f"--pynenc-mongo-url: {message}", f"--pynenc-mongo-url={EMBEDDED}")
 
 
 def refused(pytester: pytest.Pytester, message: str, *arguments: str) -> None:
+    """Check that no run is configured, with a message (a pattern); how pytest prints it is tested below."""
+    with pytest.raises(pytest.UsageError) as caught:
+        configured(pytester, *arguments)
+    said = str(caught.value)
+    assert fnmatch(said, f"{message}*"), said
+    assert "\n" not in said
+    assert "secret" not in said
+
+
+def test_what_is_refused_is_one_message_and_no_test_runs(pytester: pytest.Pytester) -> None:
+    ends_before_it_begins(
+        pytester,
+        "ERROR: --pynenc-mongo-url: malformed MongoDB URL 'mongodb://ann:***@'",
+        "--pynenc-mongo-url=mongodb://ann:secret@",
+    )
+
+
+def ends_before_it_begins(pytester: pytest.Pytester, message: str, *arguments: str) -> None:
     """Check that a run ends with one message, exit code 4, no traceback and no test."""
     pytester.makepyfile(LEAVES_A_MARK)
     result = run(pytester, *arguments)
@@ -143,6 +179,8 @@ def says_plainly(result: pytest.RunResult, message: str) -> None:
 
 
 BROKEN_MODULES = {
+    "__init__": "",
+    "app": "from pynenc import Pynenc\n\napp = Pynenc(config_values={'app_id': 'stall'})\nlabel = 'tea'\n",
     "broken": "app = None\nRATE = 1 / 0\n",
     "importing": "import nowhere\n",
     "misspelt": "app = (\n",
@@ -150,69 +188,81 @@ BROKEN_MODULES = {
 }
 BROKEN_APPS = [
     pytest.param(
-        "shop.nowhere:app",
-        "importing 'shop.nowhere' failed with ModuleNotFoundError: No module named 'shop.nowhere'; "
+        "stall.nowhere:app",
+        "importing 'stall.nowhere' failed with ModuleNotFoundError: No module named 'stall.nowhere'; "
         "name its folder in pytest's ini pythonpath, or install it",
         id="module",
     ),
     pytest.param(
-        "shop.broken:app",
-        "importing 'shop.broken' failed with ZeroDivisionError: division by zero, at src/shop/broken.py:2: "
+        "stall.broken:app",
+        "importing 'stall.broken' failed with ZeroDivisionError: division by zero, at src/stall/broken.py:2: "
         "RATE = 1 / 0",
         id="import",
     ),
     pytest.param(
-        "shop.importing:app",
-        "importing 'shop.importing' failed with ModuleNotFoundError: No module named 'nowhere', "
-        "at src/shop/importing.py:1: import nowhere",
+        "stall.importing:app",
+        "importing 'stall.importing' failed with ModuleNotFoundError: No module named 'nowhere', "
+        "at src/stall/importing.py:1: import nowhere",
         id="import of another",
     ),
     pytest.param(
-        "shop.misspelt:app",
-        "failed with SyntaxError: '(' was never closed, at src/shop/misspelt.py:1: app = (",
+        "stall.misspelt:app",
+        "failed with SyntaxError: '(' was never closed, at src/stall/misspelt.py:1: app = (",
         id="syntax",
     ),
     pytest.param(
-        "shop.in_library:app",
-        "failed with JSONDecodeError: *, at src/shop/in_library.py:3: RATES = json.loads('')",
+        "stall.in_library:app",
+        "failed with JSONDecodeError: *, at src/stall/in_library.py:3: RATES = json.loads('')",
         id="import that fails in a library",
     ),
-    pytest.param("shop.app:nothing", "there is no such attribute; apps there: app", id="attribute"),
-    pytest.param("shop.app:pid", "is no Pynenc app, it is Task; apps there: app", id="no app"),
+    pytest.param("stall.app:nothing", "there is no such attribute; apps there: app", id="attribute"),
+    pytest.param("stall.app:label", "is no Pynenc app, it is str; apps there: app", id="no app"),
 ]
 
 
+@pytest.fixture
+def stall(pytester: pytest.Pytester) -> None:
+    """A package of the user's with modules that are wrong in one way each."""
+    package = pytester.path / "src" / "stall"
+    package.mkdir(parents=True)
+    for name, source in BROKEN_MODULES.items():
+        (package / f"{name}.py").write_text(source)
+
+
+@pytest.mark.usefixtures("stall")
 @pytest.mark.parametrize(("path", "message"), BROKEN_APPS)
-def test_an_app_path_that_leads_nowhere_ends_the_run_before_it_begins(
-    pytester: pytest.Pytester, path: str, message: str
-) -> None:
-    make_broken_shop(pytester, path)
-    refused(pytester, f"ERROR: ini pynenc_app = '{path}': *{message}")
+def test_an_app_path_that_leads_nowhere_says_why(pytester: pytest.Pytester, path: str, message: str) -> None:
+    pytester.syspathinsert(pytester.path / "src")
+    with pytest.raises(AppPathError) as caught:
+        apps.load(path)
+    assert fnmatch(str(caught.value), f"ini pynenc_app = '{path}': *{message}"), caught.value
 
 
-@pytest.mark.parametrize(("path", "message"), BROKEN_APPS[:1])
-def test_an_app_path_that_leads_nowhere_fails_each_test_under_xdist(
-    pytester: pytest.Pytester, path: str, message: str
-) -> None:
-    make_broken_shop(pytester, path)
+BROKEN_PATH = "stall.broken:app"
+BROKEN = f"ini pynenc_app = '{BROKEN_PATH}': *at src/stall/broken.py:2: RATE = 1 / 0"
+
+
+@pytest.mark.usefixtures("stall")
+def test_an_app_path_that_leads_nowhere_ends_the_run_before_it_begins(pytester: pytest.Pytester) -> None:
+    make_ini(pytester, "pythonpath = src", f"pynenc_app = {BROKEN_PATH}")
+    ends_before_it_begins(pytester, f"ERROR: {BROKEN}")
+
+
+@pytest.mark.usefixtures("stall")
+def test_an_app_path_that_leads_nowhere_fails_each_test_under_xdist(pytester: pytest.Pytester) -> None:
+    make_ini(pytester, "pythonpath = src", f"pynenc_app = {BROKEN_PATH}")
     pytester.makepyfile(LEAVES_A_MARK)
     result = run(pytester, "-n", "2")
     result.assert_outcomes(errors=2)
-    says_plainly(result, f"ini pynenc_app = '{path}': *{message}")
+    says_plainly(result, BROKEN)
     assert not (pytester.path / "ran.txt").exists()
 
 
-def make_broken_shop(pytester: pytest.Pytester, path: str) -> None:
-    make_shop(pytester)
-    for name, source in BROKEN_MODULES.items():
-        (pytester.path / "src" / "shop" / f"{name}.py").write_text(source)
-    make_ini(pytester, "pythonpath = src", f"pynenc_app = {path}")
-
-
+@pytest.mark.usefixtures("stall")
 def test_an_app_path_that_leads_nowhere_is_no_matter_where_no_test_wants_it(
     pytester: pytest.Pytester,
 ) -> None:
-    make_broken_shop(pytester, "shop.broken:app")
+    make_ini(pytester, "pythonpath = src", f"pynenc_app = {BROKEN_PATH}")
     pytester.makepyfile("def test_something_else(): pass")
     run(pytester).assert_outcomes(passed=1)
 
@@ -291,7 +341,7 @@ def test_a_header_has_no_line_of_more_than_80_columns(pytester: pytest.Pytester)
     hosts = ",".join(f"{'shop-' * 10}{number}.example:27017" for number in range(3))
     pytester.makepyfile("def test_one(pynenc_mongo_url): pass")
     arguments = (f"--pynenc-mongo-url=mongodb://{hosts}/", f"--pynenc-mongo-db={'d' * 60}")
-    result = run(pytester, "--collect-only", *arguments)
+    result = pytester.runpytest_inprocess("--collect-only", *arguments)
     (begin,) = [at for at, line in enumerate(result.stdout.lines) if line.startswith("pynenc-mongo: ")]
     header = [line for line in result.stdout.lines[begin:] if line.startswith((" ", "pynenc-mongo"))]
     assert max(map(len, header)) <= 80
@@ -302,15 +352,16 @@ def test_a_header_has_no_line_of_more_than_80_columns(pytester: pytest.Pytester)
 
 def test_asked_for_ids_a_run_prints_ids(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_one(pynenc_app): pass")
-    lines = run(pytester, "--collect-only", "-q").stdout.lines
+    lines = pytester.runpytest_inprocess("--collect-only", "-q").stdout.lines
     assert next(line for line in lines if line).endswith("::test_one")
     assert not any("pynenc-mongo" in line for line in lines)
-    assert any("pynenc-mongo: " in line for line in run(pytester, "--collect-only").stdout.lines)
+    told = pytester.runpytest_inprocess("--collect-only").stdout.lines
+    assert any("pynenc-mongo: " in line for line in told)
 
 
 def test_a_run_without_our_fixtures_says_nothing_of_mongodb(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_other(): pass")
-    assert "pynenc-mongo:" not in run(pytester).stdout.str()
+    assert "pynenc-mongo:" not in pytester.runpytest_inprocess().stdout.str()
 
 
 ABOUT_PYTEST = [("--help",), ("--markers",), ("--fixtures", "-q"), ("--version",), ("--version", "--version")]
@@ -320,17 +371,16 @@ ABOUT_PYTEST = [("--help",), ("--markers",), ("--fixtures", "-q"), ("--version",
 def test_a_wrong_option_does_not_hide_what_pytest_tells_of_itself(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
-    expected = run(pytester, *arguments)
+    expected = pytester.runpytest_inprocess(*arguments)
     monkeypatch.setenv(URL_VARIABLE, "nonsense")
-    told = run(pytester, *arguments)
+    told = pytester.runpytest_inprocess(*arguments)
     assert told.ret == pytest.ExitCode.OK
-    assert [line for line in told.stdout.lines if " in 0." not in line] == [
-        line for line in expected.stdout.lines if " in 0." not in line
-    ]
+    # but for how long it took
+    assert re.sub(r" in [\d.]+s", "", told.stdout.str()) == re.sub(r" in [\d.]+s", "", expected.stdout.str())
 
 
 def test_the_marker_is_listed_whole(pytester: pytest.Pytester) -> None:
-    lines = run(pytester, "--markers").stdout.lines
+    lines = pytester.runpytest_inprocess("--markers").stdout.lines
     (line,) = [line for line in lines if line.startswith("@pytest.mark.pynenc_mongo(")]
     # pytest breaks a marker's line at the first colon
     assert line.startswith(
@@ -358,14 +408,6 @@ def test_two_apps_in_a_module_are_told_the_ini_and_the_marker(pytester: pytest.P
     )
 
 
-TYPED = """
-    from pytest_pynenc_mongo import options
-
-    def test_typed(pytestconfig):
-        chosen = pytestconfig.stash[options.KEY]
-        assert (chosen.timeout_seconds, chosen.runner_timeout_seconds, chosen.sweep) == (7.0, 1.5, False)
-        assert chosen.keep == "failed"
-"""
 TYPED_INI = """
     pynenc_mongo_timeout = {number}
     pynenc_mongo_runner_timeout = 1.5
@@ -375,17 +417,14 @@ TYPED_INI = """
 native_toml = pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest 9 brings native TOML")
 
 
-@native_toml
-def test_native_toml_may_give_numbers_and_booleans(pytester: pytest.Pytester) -> None:
-    pytester.makepyprojecttoml("[tool.pytest]" + TYPED_INI.format(number=7))
-    pytester.makepyfile(TYPED)
-    run(pytester).assert_outcomes(passed=1)
-
-
-def test_toml_of_texts_may_give_numbers_and_booleans(pytester: pytest.Pytester) -> None:
-    pytester.makepyprojecttoml("[tool.pytest.ini_options]" + TYPED_INI.format(number=7))
-    pytester.makepyfile(TYPED)
-    run(pytester).assert_outcomes(passed=1)
+@pytest.mark.parametrize(
+    "table", [pytest.param("[tool.pytest]", marks=native_toml), "[tool.pytest.ini_options]"]
+)
+def test_toml_may_give_numbers_and_booleans(pytester: pytest.Pytester, table: str) -> None:
+    pytester.makepyprojecttoml(table + TYPED_INI.format(number=7))
+    chosen = configured(pytester)
+    assert (chosen.timeout_seconds, chosen.runner_timeout_seconds, chosen.sweep) == (7.0, 1.5, False)
+    assert chosen.keep == "failed"
 
 
 @pytest.mark.parametrize("number", ["0", "true", '"soon"'])
@@ -394,7 +433,7 @@ def test_toml_of_texts_may_give_numbers_and_booleans(pytester: pytest.Pytester) 
 )
 def test_what_is_no_number_is_refused_in_toml_too(pytester: pytest.Pytester, table: str, number: str) -> None:
     pytester.makepyprojecttoml(table + TYPED_INI.format(number=number))
-    refused(pytester, "pynenc_mongo_timeout")
+    refused(pytester, "*pynenc_mongo_timeout")
 
 
 @pytest.mark.parametrize("number", ["0", "soon", "nan"])
