@@ -34,6 +34,10 @@ class MarkerError(PynencMongoTestError):
     """A marker says something that it cannot say."""
 
 
+class ReportFolderError(PynencMongoTestError):
+    """The folder for pages of tests holds what is not ours, or cannot be written."""
+
+
 class ConfigError(PynencMongoTestError):
     """A config value of the test's own that nothing reads, or that cannot be."""
 

@@ -13,6 +13,7 @@ EMBEDDED_URL = "embedded://"
 APP_INI = "pynenc_app"
 KEEP = ("never", "failed", "always")
 WORKER_SCOPES = ("function", "module", "session")
+REPORT_ON = ("failed", "always")
 
 _DATABASES_OF_THE_SERVER = ("admin", "config", "local")
 _DATABASE_PREFIX_LIMIT_BYTES = 30  # the run and the worker need the rest of MongoDB's 63
@@ -30,6 +31,8 @@ class Options:
     db_prefix: str = "pynenc_test"
     timeout_seconds: float = 5.0
     sweep: bool = False
+    report: str = ""
+    report_on: str = "failed"
     runner_timeout_seconds: float = 30.0
     result_timeout_seconds: float = 60.0
     worker_scope: str = "function"
@@ -240,6 +243,21 @@ _SETTINGS = (
         _parse_flag,
         "Drop the databases of runs that have ended, kept ones too, and say which. Without it a run on a "
         "server drops those that dead runs left. Default: no.",
+    ),
+    _Setting(
+        "report",
+        "report",
+        "DIR",
+        str,
+        "Write a page of each failed test that used an app, and index.html, into this folder, seen from "
+        "where pytest was started; what an earlier run wrote there is removed. Default: none.",
+    ),
+    _Setting(
+        "report-on",
+        "report_on",
+        "|".join(REPORT_ON),
+        _one_of(*REPORT_ON),
+        "Which tests have a page: those that failed, or all. Default: failed.",
     ),
     _Setting(
         "runner-timeout",

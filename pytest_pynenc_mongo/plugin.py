@@ -14,6 +14,7 @@ from pytest_pynenc_mongo import (
     options,
     pinning,
     progress,
+    publishing,
     renewing,
     report,
     telling,
@@ -40,6 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
         engines.check(config.stash[options.KEY])
     config.addinivalue_line("markers", marker.SIGNATURE)
     progress.configure(config)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    publishing.begin(session)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -85,11 +90,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     outcome = yield
     telling.show(item, outcome)
     no_server.shorten(item, outcome)
+    publishing.publish(item, outcome)
     interruption.remember_outcome(item, outcome)
     return outcome
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    publishing.end(session)
     report.hand_over(session)
 
 
