@@ -155,6 +155,12 @@ RUNS = """
         with refused(rf".* ran in .*, process {pynenc_worker.pid}, not in the test process, {os.getpid()}"):
             pynenc_assert.ran_in_this_process(calls)
 
+    @pytest.mark.pynenc_mongo(worker_scope="module")
+    def test_in_a_shared_worker(pynenc_app, pynenc_worker, pynenc_wait, pynenc_assert):
+        call = brew(1)
+        pynenc_wait(call)
+        pynenc_assert.ran_in(call, pynenc_worker)
+
     each_runner = pytest.mark.parametrize("pynenc_app_config", RUNNERS, indirect=True)
 
     @each_runner
@@ -257,7 +263,7 @@ def make_module(pytester: pytest.Pytester, source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "passed"), [(CALLS, 7), (RUNS, 12), (EVENTS, 2)], ids=["calls", "runs", "events"]
+    ("source", "passed"), [(CALLS, 7), (RUNS, 13), (EVENTS, 2)], ids=["calls", "runs", "events"]
 )
 def test_what_is_so_passes_and_else_a_headline_says_what_is(
     pytester: pytest.Pytester, on_engine: tuple[str, ...], source: str, passed: int

@@ -86,14 +86,24 @@ SEVERAL = """
         with pytest.raises(RunnerError, match="nobody runs app 'shop': request"):
             pynenc_wait(double.parallelize([(1,), (2,)]))
 
-    @pytest.mark.pynenc_mongo(config={"dev_mode_force_sync_tasks": True})
-    def test_tasks_that_run_where_their_result_is_read(pynenc_app, pynenc_wait):
+    def test_tasks_that_run_where_their_result_is_read(pynenc_app, pynenc_wait, monkeypatch):
+        monkeypatch.setenv("PYNENC__DEV_MODE_FORCE_SYNC_TASKS", "true")
+        pynenc_app._conf = None
         assert pynenc_wait(double(1)) == 2
         assert pynenc_wait(double.parallelize([(1,), (2,)])) == [2, 4]
         with pytest.raises(ValueError, match="sold out"):
             pynenc_wait(fail("sold out"))
-        with pytest.raises(RunnerError, match="double has no history: dev_mode_force_sync_tasks runs it"):
+        with pytest.raises(RunnerError, match="double is registered, and nothing changes that by itself: it"):
             pynenc_wait.status(double(1), InvocationStatus.SUCCESS)
+
+    @pytest.mark.pynenc_mongo(eager=True)
+    def test_tasks_that_run_at_the_call(pynenc_app, pynenc_wait):
+        assert pynenc_wait([double(1), double(2)]) == [2, 4]
+        for status in (InvocationStatus.REGISTERED, InvocationStatus.RUNNING, InvocationStatus.SUCCESS):
+            pynenc_wait.status(double(1), status)
+        pynenc_wait.status(fail("sold out"), InvocationStatus.FAILED)
+        with pytest.raises(RunnerError, match="double is success, and nothing changes that by itself"):
+            pynenc_wait.status(double(1), InvocationStatus.RETRY)
 """
 
 COROUTINES = """
@@ -173,7 +183,7 @@ COROUTINES = """
 def test_results_and_statuses_of_several(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
     make_shop(pytester, source=SHOP)
     pytester.makepyfile(SEVERAL)
-    run(pytester, *on_engine).assert_outcomes(passed=9)
+    run(pytester, *on_engine).assert_outcomes(passed=10)
 
 
 def test_coroutines_wait(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
