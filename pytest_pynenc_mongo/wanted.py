@@ -72,7 +72,7 @@ class _Invocations(Wanted):
             for app, some in self._unfinished()
         )
         done = self._names.total() - missing
-        return f"{', '.join(self._names)}: {done} done, {running} running, {missing - running} waiting"
+        return f"{done} done, {running} running, {missing - running} waiting: {', '.join(self._names)}"
 
     def _unfinished(self) -> "Iterator[tuple[Pynenc, dict[InvocationId, Invocation]]]":
         return ((app, some) for app, some in self._missing.items() if some)
@@ -181,10 +181,17 @@ class Condition(Wanted):
 
 
 def listed[T](some: Some[T]) -> "list[BaseInvocation[..., T]]":
-    """Return one invocation, a group, or any iterable of invocations as a list."""
+    """Return one invocation, a group, or any iterable of invocations as a list.
+
+    :raises TypeError: if it is something else, a task that was not called for example
+    """
     from pynenc.invocation.base_invocation import BaseInvocation
 
-    return [some] if isinstance(some, BaseInvocation) else list(some)
+    found = list(some) if isinstance(some, Iterable) else [some]
+    for each in found:
+        if not isinstance(each, BaseInvocation):
+            raise TypeError(f"{each!r} is not an invocation: what a call of a task returns is one")
+    return found
 
 
 def _final_among(app: "Pynenc", some: "dict[InvocationId, Invocation]") -> "list[InvocationId]":

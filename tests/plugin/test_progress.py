@@ -116,8 +116,8 @@ def test_a_terminal_shows_how_it_goes_and_is_then_as_before(pytester: pytest.Pyt
     pytester.makepyfile(TESTS)
     with Screen(pytester.path) as screen:
         for shown, sign in (
-            ("double, when: 1 done, 1 running, 1 waiting", "first"),
-            ("double, when: 2 done, 1 running, 0 waiting", "second"),
+            ("1 done, 1 running, 1 waiting: double, when", "first"),
+            ("2 done, 1 running, 0 waiting: double, when", "second"),
             ("1 messages and invocations are unfinished", "third"),
         ):
             screen.wait_for(f" s, {shown}")
@@ -127,8 +127,8 @@ def test_a_terminal_shows_how_it_goes_and_is_then_as_before(pytester: pytest.Pyt
         assert screen.read_to_its_end() == pytest.ExitCode.OK
     lines = lines_shown(screen.text)
     assert list(dict.fromkeys(lines)) == [
-        "pynenc_wait: N s, double, when: 1 done, 1 running, 1 waiting",
-        "pynenc_wait: N s, double, when: 2 done, 1 running, 0 waiting",
+        "pynenc_wait: N s, 1 done, 1 running, 1 waiting: double, when",
+        "pynenc_wait: N s, 2 done, 1 running, 0 waiting: double, when",
         "",
         "pynenc_wait: N s, 1 messages and invocations are unfinished",
         "pynenc_wait: N s",

@@ -45,6 +45,9 @@ SEVERAL = """
         assert pynenc_wait(double(x) for x in range(3)) == [0, 2, 4]
         assert pynenc_wait([double(4)]) == [8]
         assert pynenc_wait([]) == []
+        for wrong in (double, [double(1), double]):
+            with pytest.raises(TypeError, match=r"Task\\(func=double\\) is not an invocation: what a call"):
+                pynenc_wait(wrong)
 
     def test_the_same_one_twice(pynenc_wait, pynenc_worker):
         once = double(3)
