@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from pytest_pynenc_mongo.engines import Engine
     from pytest_pynenc_mongo.errors import PynencMongoTestError, RunnerError
     from pytest_pynenc_mongo.firing import Cron, Event
-    from pytest_pynenc_mongo.protocols import AppFactory, RunnerFactory, Seed, UseApp
+    from pytest_pynenc_mongo.manifests import Manifest
+    from pytest_pynenc_mongo.monitor import Monitor
+    from pytest_pynenc_mongo.protocols import AppFactory, Load, RunnerFactory, Seed, UseApp
     from pytest_pynenc_mongo.recovering import Recover
     from pytest_pynenc_mongo.waiting import Wait
     from pytest_pynenc_mongo.worker_factory import WorkerFactory
@@ -25,6 +27,9 @@ __all__ = [
     "Cron",
     "Engine",
     "Event",
+    "Load",
+    "Manifest",
+    "Monitor",
     "PynencMongoTestError",
     "Recover",
     "RunnerError",
@@ -44,6 +49,9 @@ _MODULES = {
     "Cron": "firing",
     "Engine": "engines",
     "Event": "firing",
+    "Load": "protocols",
+    "Manifest": "manifests",
+    "Monitor": "monitor",
     "PynencMongoTestError": "errors",
     "Recover": "recovering",
     "RunnerError": "errors",

@@ -231,10 +231,13 @@ class TestDatabase:
             self.owner_collection.update_one(OWNER, {"$max": {"at": clock.wall()}})
             self._signed_at.append(now)
 
-    def copy_to(self, name: str, test: str) -> "TestDatabase":
-        """Copy it as a test left it; the copy outlives the run. Part of a database is copied within that."""
+    def copy_to(self, name: str, **record: Any) -> "TestDatabase":
+        """Copy it as a test left it; the copy outlives the run. Part of a database is copied within that.
+
+        :param record: what else its owner's record says
+        """
         copy = _placed(self.server, name, self.name if self.collection_prefix else "")
-        copy.sign(kept=True, test=test)
+        copy.sign(kept=True, **record)
         for source in self._in_use(self._collections()):
             target = copy.collection_prefix + source.removeprefix(self.collection_prefix)
             copy.handle[target].insert_many(self.handle[source].find({}))
@@ -263,13 +266,13 @@ class TestDatabase:
         self.owner_collection.drop()
 
     def _found(self) -> purging.Found:
-        return purging.sorted_out(self._listed(), self.collection_prefix)
+        return purging.sorted_out(self.listed(), self.collection_prefix)
 
     def _collections(self) -> list[str]:
         """Return the names of its collections, but for the owner's."""
-        return sorted(each["name"] for each in self._listed())
+        return sorted(each["name"] for each in self.listed())
 
-    def _listed(self) -> Iterator[Mapping[str, Any]]:
+    def listed(self) -> Iterator[Mapping[str, Any]]:
         """Return what the server says of its collections, but for the owner's and the server's own."""
         begin = {"name": {"$regex": f"^{re.escape(self.collection_prefix)}"}}
         for each in self.handle.list_collections(filter=begin if self.collection_prefix else None):

@@ -46,6 +46,14 @@ class WiringError(PynencMongoTestError):
     """The app cannot be put on the test database."""
 
 
+class KeptError(PynencMongoTestError):
+    """A directory does not hold a kept database that this version can open."""
+
+
+class MonitorError(PynencMongoTestError):
+    """pynmon cannot be run, or did not start."""
+
+
 class RunnerError(PynencMongoTestError):
     """A runner or a worker did not start, died, or would not stop."""
 

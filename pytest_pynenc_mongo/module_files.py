@@ -11,7 +11,9 @@ from importlib.machinery import ModuleSpec, all_suffixes
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+_OUR_PACKAGES = ("pynenc_mongo", "pytest_pynenc_mongo")
 
 
 class ModuleFile(NamedTuple):
@@ -45,6 +47,46 @@ def known() -> dict[str, ModuleFile]:
 def search_path() -> list[str]:
     """Return `sys.path` as it is obeyed here: a relative entry means the folder that it meant at first."""
     return [getattr(sys.path_importer_cache.get(entry), "path", None) or entry for entry in sys.path]
+
+
+def described(home: Path) -> dict[str, Any]:
+    """Return what `find_as_described` needs in another process, later, and maybe on another machine.
+
+    :param home: the folder of the user's code: what is in it is described as a part of it
+    """
+    entries = dict.fromkeys(map(os.path.abspath, search_path()))
+    folders = [entry for entry in entries if Path(entry).is_dir() and not _is_library(entry)]
+    modules = [
+        [name, file and _within(home, file), locations and [_within(home, each) for each in locations]]
+        for name, (file, locations) in sorted(known().items())
+        if name.partition(".")[0] not in _OUR_PACKAGES
+    ]
+    return {"home": str(home), "search_path": [_within(home, each) for each in folders], "modules": modules}
+
+
+def find_as_described(description: Mapping[str, Any]) -> None:
+    """Have this process find the modules that the described one had, as far as they are there.
+
+    Where there is no such home here, the working directory is it.
+    """
+    home = Path(description["home"])
+    home = home if home.is_dir() else Path.cwd()
+    # after what leads to libraries
+    sys.path += [str(home / each) for each in description["search_path"]]
+    find_by(
+        {
+            name: ModuleFile(
+                file and str(home / file),
+                None if locations is None else tuple(str(home / each) for each in locations),
+            )
+            for name, file, locations in description["modules"]
+        }
+    )
+
+
+def _within(home: Path, place: str) -> str:
+    path = Path(place).absolute()
+    return str(path.relative_to(home) if path.is_relative_to(home) else path)
 
 
 class _Finder(MetaPathFinder):

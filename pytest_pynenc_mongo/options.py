@@ -27,6 +27,7 @@ class Options:
     url_source: str = "default"
     app_path: str = ""
     keep: str = "never"
+    keep_dir: str = ""
     db: str = ""
     db_prefix: str = "pynenc_test"
     timeout_seconds: float = 5.0
@@ -214,8 +215,16 @@ _SETTINGS = (
         "keep",
         "|".join(KEEP),
         _one_of(*KEEP),
-        "Keep a copy of the database as a test left it; the copy's name and how to open it are printed. "
-        "Default: never.",
+        "Keep the database as a test left it, and print how to open it: a copy on a server, a directory "
+        "where the server ends with the run. Default: never.",
+    ),
+    _Setting(
+        "keep-dir",
+        "keep_dir",
+        "DIR",
+        str,
+        "Where databases are kept as directories, those of servers too; begins where pytest was started. "
+        "Default: pytest's temporary directory, for servers that end with the run.",
     ),
     _Setting(
         "db",

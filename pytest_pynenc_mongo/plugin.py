@@ -10,6 +10,7 @@ from pytest_pynenc_mongo import (
     engines,
     interruption,
     marker,
+    monitor,
     no_server,
     options,
     pinning,
@@ -93,6 +94,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     publishing.publish(item, outcome)
     interruption.remember_outcome(item, outcome)
     return outcome
+
+
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    monitor.tell(config)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -4,8 +4,12 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from pynenc import Pynenc
     from pynenc.runner.base_runner import BaseRunner
+
+    from pytest_pynenc_mongo.manifests import Manifest
 
 
 class AppFactory(Protocol):
@@ -34,6 +38,19 @@ class RunnerFactory(Protocol):
         """Return an app's runner, which runs in a thread until the app is put back.
 
         :raises RunnerError: if it does not start
+        """
+        ...
+
+
+class Load(Protocol):
+    """`pynenc_mongo_load`: loads kept databases into the test database."""
+
+    def __call__(self, directory: "str | PathLike[str]") -> "Manifest":
+        """Have the test database hold what a directory holds; return what is known of that.
+
+        Collections of it that are there already are replaced.
+
+        :raises KeptError: if the directory holds no kept database that this version can open
         """
         ...
 

@@ -55,14 +55,14 @@ def main(path: str, parent_pid: int) -> None:
     lease, answers = processes.take_pipes()
     end_with_parent(parent_pid, _end_group, lease)
     specification = specifications.read(Path(path))
-    app = _imported(specification)
+    app = import_app(specification)
     _run(app, specification, answers)
 
 
 def fork(path: str, parent_pid: int) -> None:
     """Be a fork server, which says on one line whether it can be; and then a worker, in each child."""
     lease, answers = processes.take_pipes()
-    app = _imported(specifications.read(Path(path)))
+    app = import_app(specifications.read(Path(path)))
     if app:
         app_places.find(app)
     platform.platform()  # which pynenc says when it stops, and Python finds out once a process
@@ -77,7 +77,7 @@ def fork(path: str, parent_pid: int) -> None:
         leaving.leave()
 
 
-def _imported(specification: Specification) -> "Pynenc | None":
+def import_app(specification: Specification) -> "Pynenc | None":
     """Import what `specification` says, where the test process imported it; return the app of a module."""
     from pynenc import Pynenc
 
@@ -101,7 +101,7 @@ def _run(app: "Pynenc | None", specification: Specification, answers: int) -> No
     from pynenc import Pynenc
 
     life = specifications.life_in(specification)
-    _be_where(life, specification)
+    be_where(life, specification)
     debugging.answer_breakpoints()
     wiring.pin(life.config_values)
     os.register_at_fork(after_in_child=_default_signals)
@@ -123,10 +123,10 @@ def _run(app: "Pynenc | None", specification: Specification, answers: int) -> No
             return
         _log_to(specifications.log_beside(Path(order)))
         life = specifications.life_in(specification)
-        _be_where(life, specification)
+        be_where(life, specification)
 
 
-def _be_where(life: specifications.Life, specification: Specification) -> None:
+def be_where(life: specifications.Life, specification: Specification) -> None:
     """Be as the test process is: find its modules, have its environment and its working directory."""
     module_files.find_by(specification.module_files)
     os.environ.clear()

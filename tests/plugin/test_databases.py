@@ -72,7 +72,7 @@ def test_a_server_without_unions_is_asked_for_each_collection(
     database: TestDatabase, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     monkeypatch.setattr(Collection, "aggregate", refusing(code))
-    database.copy_to(f"{database.name}_copy", "a test")
+    database.copy_to(f"{database.name}_copy", test="a test")
     database.purge()
     copy = TestDatabase(database.server, f"{database.name}_copy")
     assert stored(database) == {}
