@@ -23,7 +23,8 @@ _INTERRUPTED: pytest.StashKey[bool] = pytest.StashKey()
 _FAILED_SECONDS = 1.0
 _INTERRUPTED_SECONDS = 0.3
 # what pynenc and pynenc_wait call their waits
-_WAITS = ("result", "results", "async_result", "async_results", "__call__", "status")
+_PYNENC_S_WAITS = ("result", "results", "async_result", "async_results")
+_OUR_WAITS = ("_wait", "_async_wait")  # of pynenc_wait
 
 
 def remember_outcome(item: pytest.Item, outcome: pytest.TestReport) -> None:
@@ -81,16 +82,30 @@ def _where(item: pytest.Item, phase: str, traceback: TracebackType | None) -> st
 
 
 def _awaited_in(frame: FrameType) -> str:
-    """Return in words which invocations a function waits for, if it is one of those that wait."""
+    """Return in words what a function waits for, if it is one of those that wait."""
     from pynenc.invocation.base_invocation import BaseInvocation, BaseInvocationGroup
 
-    names = ("self", "invocation") if frame.f_code.co_name in _WAITS else ()
-    for awaited in map(frame.f_locals.get, names):
-        if isinstance(awaited, BaseInvocation):
-            return _described([awaited])
-        if isinstance(awaited, BaseInvocationGroup):
-            return _described(awaited.invocations)
+    if frame.f_code.co_name in _OUR_WAITS:
+        return _told(frame.f_locals.get("wanted"))
+    awaited = frame.f_locals.get("self") if frame.f_code.co_name in _PYNENC_S_WAITS else None
+    if isinstance(awaited, BaseInvocation):
+        return _described([awaited])
+    if isinstance(awaited, BaseInvocationGroup):
+        return _described(awaited.invocations)
     return ""
+
+
+def _told(wanted: object) -> str:
+    """Return what is so instead of what `pynenc_wait` waits for; a condition is the test's own."""
+    from pynenc_mongo.errors import PynencMongoError
+    from pytest_pynenc_mongo.wanted import Condition, Wanted
+
+    if not isinstance(wanted, Wanted) or isinstance(wanted, Condition):
+        return ""
+    try:
+        return wanted.what_is_known()
+    except PynencMongoError:
+        return "what is in a store that is gone"
 
 
 def _described(invocations: "Sequence[BaseInvocation[Any, Any]]") -> str:

@@ -60,8 +60,8 @@ class _Invocations(Wanted):
             self._guard.refuse_in_vain(self._vigils[app], list(missing), seconds)
 
     def what_is_known(self) -> str:
-        app, missing = next(self._unfinished())
-        return self._guard.what_is_known(app, list(missing))
+        known = (self._guard.what_is_known(app, list(missing)) for app, missing in self._unfinished())
+        return next(known, "nothing is missing any more")
 
     def progress(self) -> str:
         from pynenc.invocation.status import InvocationStatus
