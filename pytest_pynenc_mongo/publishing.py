@@ -5,6 +5,8 @@ them, empties the folder before the first and writes the index after the last.
 """
 
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +53,8 @@ def publish(item: pytest.Item, outcome: pytest.TestReport) -> None:
         from pytest_pynenc_mongo.pages import files
 
         item.stash[_OUTCOME] = outcome.outcome
-        files.add(folder, _story(outcome, snapshots))
+        with _said_if_it_cannot_be_written(item.config, item.nodeid):
+            files.add(folder, _story(outcome, snapshots))
 
 
 def end(session: pytest.Session) -> None:
@@ -61,9 +64,19 @@ def end(session: pytest.Session) -> None:
         return
     from pytest_pynenc_mongo.pages import files
 
-    index, number = files.finish(folder)
-    if number:
-        report.note(session.config, f"pages of {number} {'test' if number == 1 else 'tests'}: {index}")
+    with _said_if_it_cannot_be_written(session.config, "the tests"):
+        index, number = files.finish(folder)
+        if number:
+            report.note(session.config, f"pages of {number} {'test' if number == 1 else 'tests'}: {index}")
+
+
+@contextmanager
+def _said_if_it_cannot_be_written(config: pytest.Config, whose: str) -> Generator[None]:
+    """Go on without a page: a disk is full, or a test has removed the folder."""
+    try:
+        yield
+    except OSError as error:
+        report.note(config, f"no page of {whose}: {error}")
 
 
 def _folder(config: pytest.Config) -> Path | None:

@@ -128,7 +128,7 @@ def _axis(timeline: Timeline) -> Markup:
 
 def _tick(at: float, percent: float) -> Markup:
     anchor = "start" if percent < _EDGE else "end" if percent > 100 - _EDGE else "middle"
-    return element("text", in_words(at), x=f"{percent:.6g}%", y=34, text_anchor=anchor)
+    return element("text", in_words(at), x=_share(percent), y=34, text_anchor=anchor)
 
 
 def _plot(timeline: Timeline) -> Markup:
@@ -162,7 +162,7 @@ _ARROW = element(
 
 
 def _upright(percent: float, class_: str) -> Markup:
-    x = f"{percent:.6g}%"
+    x = _share(percent)
     return element("line", x1=x, x2=x, y1="0", y2="100%", class_=class_)
 
 
@@ -176,8 +176,8 @@ def _lane(row: int, timeline: Timeline) -> Markup:
         *(_bar(bar, until) for bar in spans),
         *_durations(spans, until),
         *_never_run(lane, spans, until),
-        y=f"{100 * row / len(timeline.lanes):.6g}%",
-        height=f"{100 / len(timeline.lanes):.6g}%",
+        y=_share(100 * row / len(timeline.lanes)),
+        height=_share(100 / len(timeline.lanes)),
         width="100%",
         role="img",
         aria_label=words,
@@ -187,11 +187,11 @@ def _lane(row: int, timeline: Timeline) -> Markup:
 def _bar(bar: Bar, until: float) -> Markup:
     height = _THIN_PIXELS if bar.kind in _THIN else _BAR_PIXELS
     begin, end = _percent(bar.begin, until), _percent(bar.end, until)
-    width = f"{max(end - begin, 0):.6g}%"
+    width = _share(max(end - begin, 0))
     return element(
         "rect",
         element("title", bar.in_words),
-        x=f"{begin:.6g}%",
+        x=_share(begin),
         y="50%",
         width=width,
         height=height,
@@ -232,7 +232,7 @@ def _text(words: str, percent: float, shift: int, class_: str) -> Markup:
     return element(
         "text",
         words,
-        x=f"{percent:.6g}%",
+        x=_share(percent),
         y="50%",
         dx=shift,
         dy="0.35em",
@@ -252,7 +252,7 @@ def _waits(timeline: Timeline) -> Iterator[Markup]:
 def _arrow(waiter: int, waited: int, timeline: Timeline) -> Markup:
     lanes = timeline.lanes
     begins = [step.at for row in (waiter, waited) for step in lanes[row].steps[:1]]
-    x = f"{max(_percent(max(begins, default=0.0), timeline.until), 0.5):.6g}%"
+    x = _share(max(_percent(max(begins, default=0.0), timeline.until), 0.5))
     return element(
         "line",
         element("title", f"{lanes[waiter].name} waits for {lanes[waited].name}"),
@@ -266,8 +266,12 @@ def _arrow(waiter: int, waited: int, timeline: Timeline) -> Markup:
 
 
 def _middle(row: int, lanes: tuple[Lane, ...]) -> str:
-    return f"{100 * (row + 0.5) / len(lanes):.6g}%"
+    return _share(100 * (row + 0.5) / len(lanes))
 
 
 def _percent(seconds: float, until: float) -> float:
     return min(max(100 * seconds / until, 0.0), 100.0) if until > 0 else 0.0
+
+
+def _share(percent: float) -> str:
+    return f"{round(percent, 3):g}%"

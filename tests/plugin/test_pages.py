@@ -52,6 +52,15 @@ ECHO = """
 """
 
 
+FOLDER_GOES = """
+    import shutil
+
+    def test_removes_the_folder(pynenc_app):
+        shutil.rmtree("pages")
+        assert False
+"""
+
+
 @pytest.fixture
 def shop(pytester: pytest.Pytester) -> pytest.Pytester:
     from textwrap import dedent
@@ -119,6 +128,18 @@ def test_all_tests_have_a_page_where_all_are_asked_for(
     assert "none that used an app failed" in (folder / "index.html").read_text()
 
 
+def test_a_folder_that_is_gone_is_said_and_changes_no_outcome(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(FOLDER_GOES)
+    result = run(pytester, "--pynenc-mongo-report=pages")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "no page of *::test_removes_the_folder: *No such file or *",
+            "no page of the tests: *No such file or *",
+        ]
+    )
+
+
 def test_a_folder_that_is_not_for_pages_is_refused_and_stays_as_it_is(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_one(): pass")
     front = pytester.path / "index.html"
@@ -127,5 +148,5 @@ def test_a_folder_that_is_not_for_pages_is_refused_and_stays_as_it_is(pytester: 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert f"ERROR: --pynenc-mongo-report: {front} is somebody else's" in output(result)
     assert front.read_text() == "mine"
-    # who asks for the tests alone changes nothing
+    # who asks for the names of tests alone changes nothing
     assert run(pytester, "--pynenc-mongo-report=.", "--collect-only").ret == pytest.ExitCode.OK
