@@ -102,7 +102,6 @@ def _run(app: "Pynenc | None", specification: Specification, answers: int) -> No
 
     life = specifications.life_in(specification)
     be_where(life, specification)
-    debugging.answer_breakpoints()
     wiring.pin(life.config_values)
     os.register_at_fork(after_in_child=_default_signals)
     _end_without_the_driver_s_threads()
@@ -138,6 +137,7 @@ def _run_once(
     app: "Pynenc", life: specifications.Life, answers: int, told: orders.Orders | None = None
 ) -> bool:
     """Run the app until the runner ends; return whether that was because of an order to rest."""
+    debugging.answer_breakpoints()  # by a variable, of which each run has its own
     with wiring.kept(app), spawned.attached(app):
         try:
             registrations.complete(app, life.tasks)
