@@ -36,8 +36,11 @@ MORE = """
 
     @app.task
     def here() -> str:
-        print("from here")
         return os.getcwd()
+
+    @app.task
+    def stop() -> None:
+        breakpoint()
 
     @app.task
     def slow(oven: str, later: str) -> str:
@@ -78,7 +81,7 @@ CONFTEST = """
 TESTS = """
     import pytest
     from conftest import pids
-    from shop.app import add, count, pid
+    from shop.app import add, count, pid, stop
 
     def test_first(note):
         assert [count().result, count().result] == [1, 2]
@@ -89,6 +92,8 @@ TESTS = """
         assert note.pid == pids[0]
         assert count().result == 3
         assert "the shop is open" not in note.log
+        with pytest.raises(RuntimeError, match="has no terminal"):
+            stop().result
 
     def test_its_database_is_empty(note, pynenc_app, pynenc_event):
         assert list(pynenc_app.orchestrator.get_existing_invocations(pid)) == []
