@@ -16,7 +16,6 @@ from pytest_pynenc_mongo.errors import PynencMongoTestError, RunnerError
 from pytest_pynenc_mongo.other_apps import is_ours, path_of
 
 if TYPE_CHECKING:
-    import pytest
     from pynenc import Pynenc
     from pynenc.identifiers.invocation_id import InvocationId
     from pynenc.runner.base_runner import BaseRunner
@@ -176,7 +175,6 @@ def guarded(guard: Guard) -> Generator[None]:
 
     Within, errors of ours are shown at the user's line, and not at that of pynenc which came to us.
     """
-    from pynenc.invocation import dist_invocation
     from pynenc.runner.base_runner import BaseRunner
 
     wait, async_wait, pid = BaseRunner.waiting_for_results, BaseRunner.async_waiting_for_results, os.getpid()
@@ -201,22 +199,35 @@ def guarded(guard: Guard) -> Generator[None]:
     _guards.append(guard)
     BaseRunner.waiting_for_results = waiting_for_results  # type: ignore[method-assign]
     BaseRunner.async_waiting_for_results = async_waiting_for_results  # type: ignore[method-assign]
-    hidden = vars(dist_invocation).get("__tracebackhide__")
-    dist_invocation.__tracebackhide__ = True  # type: ignore[attr-defined]
     try:
-        yield
+        with _hidden_frames():
+            yield
     finally:
-        if hidden is None:
-            del dist_invocation.__tracebackhide__  # type: ignore[attr-defined]
-        else:
-            dist_invocation.__tracebackhide__ = hidden  # type: ignore[attr-defined]
         BaseRunner.waiting_for_results = wait  # type: ignore[method-assign]
         BaseRunner.async_waiting_for_results = async_wait  # type: ignore[method-assign]
         _guards.remove(guard)
 
 
-def _is_ours(excinfo: "pytest.ExceptionInfo[BaseException] | None") -> bool:
-    return excinfo is not None and isinstance(excinfo.value, PynencMongoTestError)
+@contextmanager
+def _hidden_frames() -> Generator[None]:
+    """Have pytest show what comes of a wait at the user's line, not at those of pynenc that came to it."""
+    from pynenc.invocation import dist_invocation
+    from pynenc.state_backend import base_state_backend
+
+    from pynenc_mongo.state_backend import mongo_state_backend
+
+    modules: list[Any] = [dist_invocation, base_state_backend, mongo_state_backend]
+    before = [vars(module).get("__tracebackhide__") for module in modules]
+    for module in modules:
+        module.__tracebackhide__ = True
+    try:
+        yield
+    finally:
+        for module, hidden in zip(modules, before, strict=True):
+            if hidden is None:
+                del module.__tracebackhide__
+            else:
+                module.__tracebackhide__ = hidden
 
 
 def _is_in_a_task() -> bool:

@@ -10,6 +10,7 @@ from pytest_pynenc_mongo.snapshot import CONTROLLED_FINAL, Invocation, Slot, Ste
 if TYPE_CHECKING:
     from pynenc import Pynenc
     from pynenc.identifiers.task_id import TaskId
+    from pynenc.invocation.status import InvocationStatusRecord
     from pynenc.models.call_dto import CallDTO
     from pynenc.models.invocation_dto import InvocationDTO
     from pynenc.state_backend.base_state_backend import InvocationHistory
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _MOST_CHARACTERS = 500  # of arguments, a result, an exception
 _MOST_STEPS = 100  # of each end of a history
 _MOST_UNFINISHED = 20  # of which is asked why they do not end
+_IN_HAND = ("pending", "running", "paused")
 _CORE_TASKS = "pynenc.core_tasks"
 
 
@@ -84,7 +86,7 @@ class _Seen:
     def told(self, waits_for: tuple[str, ...]) -> Invocation:
         registered, record, task = self._registered, self._registered.record, self._task()
         invocation = self._stored[0] if self._stored else None
-        steps = [_step(each) for each in self._history]
+        steps = _with_the_latest([_step(each) for each in self._history], record)
         has_result, has_failed = record.status.value == "success", record.status.value == "failed"
         traceback = self._exception[1] if self._exception and has_failed else ""
         return Invocation(
@@ -97,7 +99,9 @@ class _Seen:
             registered_at=registered.registered_at.timestamp(),
             status_at=record.timestamp.timestamp(),
             steps=tuple(_ends(steps)),
-            runner_id=record.runner_id or _last_runner(self._history),
+            runner_id=record.runner_id or _last_runner(steps)
+            if not record.status.is_available_for_run()
+            else "",
             retries=registered.retries,
             max_retries=task.conf.max_retries if task else 0,
             queue=task.broker_queue if task else "",
@@ -145,7 +149,7 @@ class _Seen:
     def _remarks(self, *, has_result: bool, has_failed: bool) -> list[str]:
         remarks = []
         if has_result and self._result and self._result[1]:
-            remarks.append(f"its result came back changed by the serializer: {self._result[1]}")
+            remarks.append(f"pynenc's serializer changed its result: {self._result[1]}")
         if has_failed and self._exception:
             backend = cast("MongoStateBackend[Any, Any]", self._app.state_backend)
             error, remark = backend.rebuild_exception(self._exception[0])
@@ -174,12 +178,12 @@ def with_reasons(
 
 def _who_holds(invocation: Invocation, by_id: Mapping[str, Invocation], slots: Sequence[Slot]) -> str:
     """Return who has the slot that a waiting invocation needs; empty where nobody has it."""
-    has_begun = invocation.status in ("running", "paused")
+    needs_none = invocation.is_final or invocation.status in ("running", "paused")
     for slot in slots:
-        if not has_begun and slot.task == invocation.task and slot.holder_id != invocation.id:
+        if not needs_none and slot.task == invocation.task and slot.holder_id != invocation.id:
             holder = by_id.get(slot.holder_id)
-            status = f", {holder.status}" if holder else ""
-            return f"{slot.holder_id[:8]} holds the slot of {invocation.name}{status}"
+            name = f"{holder.name} " if holder else ""
+            return f"{name}{slot.holder_id[:8]} holds the slot that it needs"
     return ""
 
 
@@ -192,10 +196,14 @@ def _who_was_in_the_way(app: "Pynenc", invocation: Invocation, others: Sequence[
         f"running_concurrency={task.conf.running_concurrency.value}" if task else "its concurrency control"
     )
     at = next((step.at for step in invocation.steps if step.status == CONTROLLED_FINAL), invocation.status_at)
-    ran = [each.short_id for each in others if each.task == invocation.task and _ran_at(each, at)]
+    ran = [
+        f"{each.name} {each.short_id}"
+        for each in others
+        if each.task == invocation.task and _ran_at(each, at)
+    ]
     return (
-        f"it was never run, and has no result: {ran[0] if ran else 'another one'} was running, "
-        f"{control} allows one, and reroute_on_concurrency_control is off"
+        f"it was never run, and so has no result: {control}, {ran[0] if ran else 'another one'} was running, and "
+        f"reroute_on_concurrency_control is off"
     )
 
 
@@ -218,14 +226,21 @@ def _step(entry: "InvocationHistory") -> Step:
     )
 
 
+def _with_the_latest(steps: list[Step], record: "InvocationStatusRecord") -> list[Step]:
+    """Return a history with the status that it does not have yet: pynenc stores that first."""
+    at = record.timestamp.timestamp()
+    if steps and steps[-1].at >= at:
+        return steps
+    return [*steps, Step(record.status.value, at, record.runner_id or "")]
+
+
 def _ends(steps: Sequence[Step]) -> Sequence[Step]:
     return steps if len(steps) <= 2 * _MOST_STEPS else [*steps[:_MOST_STEPS], *steps[-_MOST_STEPS:]]
 
 
-def _last_runner(history: "Sequence[InvocationHistory]") -> str:
+def _last_runner(steps: Sequence[Step]) -> str:
     """Return who was the last one to have it: a final status has no owner."""
-    owners = (each.status_record.runner_id for each in reversed(history))
-    return next(filter(None, owners), "")
+    return next((step.runner_id for step in reversed(steps) if step.status in _IN_HAND), "")
 
 
 def _last_words(traceback: str) -> str:

@@ -74,11 +74,16 @@ def in_plain_words(item: pytest.Item, phase: str) -> Generator[None]:
         _tell(outage, item, phase)
 
 
-def shorten(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Leave out of an outage's report what was logged of it meanwhile, by each runner with a traceback."""
+def shorten(item: pytest.Item, report: pytest.TestReport) -> bool:
+    """Leave out of an outage's report what was logged of it meanwhile, by each runner with a traceback.
+
+    Return whether it is one, which says all that there is to say.
+    """
     outage = item.config.stash.get(_OUTAGE, None)
-    if outage and outage.told_in == item.nodeid:
-        report.sections[:] = [section for section in report.sections if "stdout" in section[0]]
+    if not outage or outage.told_in != item.nodeid:
+        return False
+    report.sections[:] = [section for section in report.sections if "stdout" in section[0]]
+    return True
 
 
 def _refuse(item: pytest.Item) -> None:

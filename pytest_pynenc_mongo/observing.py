@@ -72,7 +72,7 @@ class _Look:
             triggers=self._read("the triggers", lambda: triggers_seen.all_of(app)) or (),
             events=self._read("the events", lambda: triggers_seen.events_of(app)) or (),
             logs=executors.logs_of_test(),
-            nobody_runs=self._read("who runs tasks", lambda: prospects.nobody_runs(app, math.inf)) or "",
+            nobody_runs=self._read("who runs tasks", self._why_nobody) or "",
             unread=tuple(self._unread),
         )
 
@@ -91,6 +91,10 @@ class _Look:
 
     def _registered(self) -> "list[Registered]":
         return _orchestrator(self._app).get_registered(_MOST_REGISTERED)
+
+    def _why_nobody(self) -> str:
+        """Return why nobody runs the app's tasks, without a log, which has a section of its own."""
+        return prospects.nobody_runs(self._app, math.inf).partition("; it")[0]
 
     def _queues(self, runners: Sequence[Runner], registered: "Sequence[Registered]") -> tuple[Queue, ...]:
         """Return the queues in which something of the user's waits."""

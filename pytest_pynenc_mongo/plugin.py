@@ -8,6 +8,7 @@ import pytest
 from pytest_pynenc_mongo import (
     apps,
     engines,
+    executors,
     interruption,
     marker,
     monitor,
@@ -89,8 +90,10 @@ def pytest_fixture_setup(fixturedef: Any, request: pytest.FixtureRequest) -> Gen
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     outcome = yield
-    telling.show(item, outcome)
-    no_server.shorten(item, outcome)
+    if not no_server.shorten(item, outcome):
+        telling.show(item, outcome)
+    if outcome.when == "teardown":
+        executors.forget_test()
     publishing.publish(item, outcome)
     interruption.remember_outcome(item, outcome)
     return outcome

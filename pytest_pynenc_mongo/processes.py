@@ -15,11 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
-from pytest_pynenc_mongo import clock
+from pytest_pynenc_mongo import clock, log_lines
 from pytest_pynenc_mongo.errors import NotReadyError
 
 READY = "ready"  # the one line of a child that has nothing else to say
-_TAIL_LINES = 30
 _STOP_SECONDS = 10.0
 _LOOK_EVERY_SECONDS = 0.002
 
@@ -132,13 +131,8 @@ class Child:
 
 def tail_of(log: str) -> str:
     """Return the last lines of a log, for messages."""
-    lines = last_lines(log)
+    lines = log_lines.last(log)
     return "\n".join(["its log ends with:", *lines]) if lines else "it wrote no log."
-
-
-def last_lines(log: str) -> list[str]:
-    """Return as many of the last lines of a log as one looks at."""
-    return log.splitlines()[-_TAIL_LINES:]
 
 
 def ending(exit_code: int) -> str:

@@ -121,7 +121,8 @@ class Trigger:
     conditions: tuple[str, ...]
     logic: str  # `and` or `or`
     fired: int  # how many invocations it has made
-    remark: str  # why not, where something happened that it waits for
+    is_registered: bool  # a runner does that when it starts
+    missed: str  # why it has made none though an event came
 
 
 @dataclass(frozen=True)

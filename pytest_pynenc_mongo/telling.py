@@ -1,6 +1,7 @@
 """A failed test's story, in pytest's own report: so that xdist, junit XML and HTML reports carry it, too."""
 
 import pytest
+from _pytest._code.code import ExceptionRepr
 
 from pytest_pynenc_mongo import awaiting, executors, observing, story
 from pytest_pynenc_mongo.snapshot import Snapshot
@@ -16,13 +17,21 @@ def show(item: pytest.Item, report: pytest.TestReport) -> None:
         item.stash[_TOLD] = True
         snapshots = item.stash.setdefault(SNAPSHOTS, [])
         snapshots += [observing.observe(app) for app in awaiting.apps_of_test()]
-        report.sections += _sections(snapshots, report.longreprtext)
-    if report.when == "teardown":
-        executors.forget_test()
+        for title, text in _sections(snapshots, report.longreprtext):
+            _add(report, title, text)
 
 
-def _sections(snapshots: list[Snapshot], already_said: str) -> list[tuple[str, str]]:
+def _sections(snapshots: list[Snapshot], said: str) -> list[tuple[str, str]]:
+    """Return titles and texts, but for a log that an error's message ends with."""
     title = "pynenc {}" if len(snapshots) > 1 else "pynenc"
-    stories = [(title.format(each.app_id), "\n".join(story.lines(each))) for each in snapshots]
-    logs = [(log.title, "\n".join(log.lines)) for log in executors.logs_of_test()]
-    return [(title, text) for title, text in [*stories, *logs] if text and text not in already_said]
+    stories = [(title.format(each.app_id), "\n".join(story.lines(each, said))) for each in snapshots]
+    logs = [each for each in executors.logs_of_test() if not all(line in said for line in each.lines)]
+    return [*stories, *((log.title, "\n".join(log.lines)) for log in logs)]
+
+
+def _add(report: pytest.TestReport, title: str, text: str) -> None:
+    # a part of the failure itself where that has parts: junit XML has no other sections than captured output
+    if isinstance(report.longrepr, ExceptionRepr):
+        report.longrepr.addsection(title, text, "-")
+    else:
+        report.sections.append((title, text))

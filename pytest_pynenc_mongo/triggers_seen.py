@@ -1,7 +1,7 @@
 """Triggers and events as a snapshot has them: what is registered, what it has made, and why not."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,6 +9,8 @@ from pytest_pynenc_mongo.snapshot import Event, Trigger
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
+    from pynenc.identifiers.task_id import TaskId
+    from pynenc.models.trigger_definition_dto import TriggerDefinitionDTO
     from pynenc.trigger.conditions import TriggerCondition
     from pynenc.trigger.monitoring import EventRecord
 
@@ -29,7 +31,8 @@ def all_of(app: "Pynenc") -> tuple[Trigger, ...]:
     """Return the triggers of the user's tasks, in four commands; those too that wait for a runner's start."""
     trigger = cast("MongoTrigger", app.trigger)
     definitions = [each for each in trigger.get_all_triggers() if each.task_id.module != _CORE_TASKS]
-    deferred = _deferred(app)
+    # a worker registers them, and the test process may still be about to
+    deferred = _deferred(app, {each.task_id for each in definitions})
     if not definitions:
         return deferred
     conditions = {each.condition_id: each for each in trigger._get_all_conditions()}  # noqa: SLF001 - no public way
@@ -37,22 +40,28 @@ def all_of(app: "Pynenc") -> tuple[Trigger, ...]:
     fired = Counter(run.task_id_key for run in runs if run.triggered_invocation_id)
     events = trigger.get_events(limit=_MOST_EVENTS)
     return deferred + tuple(
-        Trigger(
-            task=f"{each.task_id.module}.{each.task_id.func_name}",
-            conditions=tuple(_described(conditions.get(key)) for key in each.condition_ids),
-            logic=each.logic.value.lower(),
-            fired=fired[each.task_id.key],
-            remark=_why_not(
-                [conditions[key] for key in each.condition_ids if key in conditions],
-                events,
-                fired=fired[each.task_id.key],
-            ),
-        )
+        _trigger(each, [conditions.get(key) for key in each.condition_ids], fired[each.task_id.key], events)
         for each in definitions
     )
 
 
-def _deferred(app: "Pynenc") -> tuple[Trigger, ...]:
+def _trigger(
+    definition: "TriggerDefinitionDTO",
+    conditions: "Sequence[TriggerCondition[Any] | None]",
+    fired: int,
+    events: "Sequence[EventRecord]",
+) -> Trigger:
+    return Trigger(
+        task=f"{definition.task_id.module}.{definition.task_id.func_name}",
+        conditions=tuple(map(_described, conditions)),
+        logic=definition.logic.value.lower(),
+        fired=fired,
+        is_registered=True,
+        missed="" if fired else _why_missed(conditions, events),
+    )
+
+
+def _deferred(app: "Pynenc", registered: "Collection[TaskId]") -> tuple[Trigger, ...]:
     """Return the triggers that a runner registers when it starts."""
     return tuple(
         Trigger(
@@ -60,33 +69,33 @@ def _deferred(app: "Pynenc") -> tuple[Trigger, ...]:
             conditions=tuple(map(_described, builder.conditions)),
             logic=builder.logic.value.lower(),
             fired=0,
-            remark="not registered: a runner does that when it starts",
+            is_registered=False,
+            missed="",
         )
         for task_id, builders in app._deferred_trigger_tasks.items()  # noqa: SLF001 - there is no public way
         for builder in builders
-        if task_id.module != _CORE_TASKS
+        if task_id.module != _CORE_TASKS and task_id not in registered
     )
 
 
-def _why_not(
-    conditions: "Sequence[TriggerCondition[Any]]", events: "Sequence[EventRecord]", *, fired: int
-) -> str:
-    from pynenc.trigger.conditions import CronCondition, EventCondition
+def _why_missed(conditions: "Sequence[TriggerCondition[Any] | None]", events: "Sequence[EventRecord]") -> str:
+    """Return why a trigger has made nothing of the events that came; empty where it waits for none."""
+    from pynenc.trigger.conditions import EventCondition
 
     codes = {each.event_code for each in conditions if isinstance(each, EventCondition)}
-    if fired or not codes:
-        is_cron = not fired and any(isinstance(each, CronCondition) for each in conditions)
-        return "its time has not come in this test: pynenc_cron.fire(task) fires it" if is_cron else ""
     heard = [each for each in events if each.event_code in codes]
+    if not codes or not events:
+        return ""
     if any(each.matched for each in heard):
         missing = (
             "the other conditions are not met" if len(conditions) > 1 else "no trigger loop has run since"
         )
         return f"its event came, {missing}"
     if heard:
-        return "its event came, the filter of its payload did not match"
+        return "its event came, and the filter of its payload did not match"
     others = ", ".join(repr(code) for code in dict.fromkeys(each.event_code for each in events))
-    return f"its event did not come, only {others} did" if others else "its event did not come"
+    wanted = " and ".join(map(repr, sorted(codes)))
+    return f"it waits for event {wanted}, and only {others} came"
 
 
 def _described(condition: "TriggerCondition[Any] | None") -> str:
