@@ -202,8 +202,8 @@ def _who_was_in_the_way(app: "Pynenc", invocation: Invocation, others: Sequence[
         if each.task == invocation.task and _ran_at(each, at)
     ]
     return (
-        f"it was never run, and so has no result: {control}, {ran[0] if ran else 'another one'} was running, and "
-        f"reroute_on_concurrency_control is off"
+        f"it was never run, and so has no result: {control}, {ran[0] if ran else 'another one'} was running, "
+        f"and reroute_on_concurrency_control is off"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 _MOST_LINES = 30
 _MOST_TRACEBACK_LINES = 16
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_BOX = re.compile(r"^\s*[─-╿]+\s?|\s*[─-╿]+\s*$")
+_BOX = re.compile(r"^\s*[─-╿]+\s?|\s*([─-╿]+|={20,})\s*$")
 _ID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _BEGIN = "Traceback (most recent call last):"
 # what Python says of it once more

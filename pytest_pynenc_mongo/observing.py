@@ -94,7 +94,10 @@ class _Look:
 
     def _why_nobody(self) -> str:
         """Return why nobody runs the app's tasks, without a log, which has a section of its own."""
-        return prospects.nobody_runs(self._app, math.inf).partition("; it")[0]
+        why = prospects.nobody_runs(self._app, math.inf)
+        if why and not executors.of(self._app).all and (ended := executors.of_test()):
+            why = ended[-1].how_it_ended()  # it was stopped, which is over by now
+        return why.partition("; it")[0]
 
     def _queues(self, runners: Sequence[Runner], registered: "Sequence[Registered]") -> tuple[Queue, ...]:
         """Return the queues in which something of the user's waits."""

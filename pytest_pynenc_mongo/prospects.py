@@ -112,7 +112,7 @@ class Runners:
 
     def __init__(self, app: "Pynenc") -> None:
         self._app = app
-        self.ours = executors.of(app)
+        self._ours = executors.of(app)
 
     @cached_property
     def signs(self) -> "list[ActiveRunnerInfo]":
@@ -132,7 +132,7 @@ class Runners:
         return {context.runner_id: context for context in stored}
 
     def end_of(self, context: "RunnerContext") -> tuple[int, str] | None:
-        return end_of(self.ours, context)
+        return end_of(self._ours, context)
 
     def _has_ended(self, runner_id: str, context: "RunnerContext | None") -> bool:
         mine = self._app._runner_instance  # noqa: SLF001 - app.runner would make one

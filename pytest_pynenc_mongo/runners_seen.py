@@ -25,9 +25,10 @@ def all_of(app: "Pynenc", also: Iterable[str] = ()) -> tuple[Runner, ...]:
 
 def _runner(context: "RunnerContext", sign: "ActiveRunnerInfo | None", look: prospects.Runners) -> Runner:
     gone = look.end_of(context)
+    all_of_test = executors.of_test()
     # how it ended, where that is known
-    ended = look.ours.end_of(context.runner_id, context.pid)
-    executor = next((each for each in executors.of_test() if each.has(context)), None)
+    ended = next(filter(None, (each.end_of(context.runner_id, context.pid) for each in all_of_test)), None)
+    executor = next((each for each in all_of_test if each.has(context)), None)
     is_here = context.pid == os.getpid() and context.hostname == socket.gethostname()
     return Runner(
         id=context.runner_id,

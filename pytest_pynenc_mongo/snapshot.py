@@ -121,8 +121,8 @@ class Trigger:
     conditions: tuple[str, ...]
     logic: str  # `and` or `or`
     fired: int  # how many invocations it has made
-    is_registered: bool  # a runner does that when it starts
-    missed: str  # why it has made none though an event came
+    remark: str  # why it has made none though an event came
+    is_registered: bool = True  # a runner does that when it starts
 
 
 @dataclass(frozen=True)

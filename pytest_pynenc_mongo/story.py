@@ -31,7 +31,7 @@ def lines(snapshot: Snapshot, already_said: str = "") -> list[str]:
         told += ["", *block] if told else block
     if len(told) > LINES:
         told = [*told[: LINES - 1], f"... and {len(told) - LINES + 1} lines more"]
-    return told
+    return [shortened(plain(line), COLUMNS) for line in told]
 
 
 class _Story:
@@ -53,15 +53,15 @@ class _Story:
 
     def _sentences(self) -> Iterator[str]:
         snapshot = self._snapshot
-        yield from snapshot.unread
+        yield from filter(str.strip, snapshot.unread)
         if snapshot.nobody_runs and any(not each.is_final for each in snapshot.own):
             yield snapshot.nobody_runs
         for each in self._suspicious:
             yield from self._on(each)
         # of what was emitted something was to come
         if any(not event.triggered for event in snapshot.events):
-            yield from (self._on_trigger(each) for each in snapshot.triggers if each.missed)
-        if not self._suspicious and not snapshot.unread:
+            yield from (self._on_trigger(each) for each in snapshot.triggers if each.remark)
+        if not self._suspicious and not any(map(str.strip, snapshot.unread)):
             yield self._all_is_well()
 
     def _on(self, invocation: Invocation) -> Iterator[str]:
@@ -71,7 +71,7 @@ class _Story:
             runs = f" in the last of {invocation.retries + 1} runs" if invocation.retries else ""
             yield f"{named} failed{runs}: {invocation.exception or 'no exception is stored'}"
         elif invocation.stuck:
-            why = invocation.stuck.removeprefix(f"{invocation.name} never ends: ")
+            why = invocation.stuck.partition(" never ends: ")[2] or invocation.stuck
             yield f"{named}, {invocation.status}, is stuck: {why}"
         elif not invocation.is_final:
             yield f"{named} has been {self._words.state(invocation)}"
@@ -79,7 +79,7 @@ class _Story:
             yield f"{named}: {remark}"
 
     def _on_trigger(self, trigger: Trigger) -> str:
-        return f"{self._words.task(trigger.task)} was not triggered: {trigger.missed}"
+        return f"{self._words.task(trigger.task)} was not triggered: {trigger.remark}"
 
     def _all_is_well(self) -> str:
         count = len(self._snapshot.own) + self._snapshot.left_out
@@ -126,7 +126,7 @@ class _Story:
             row, outcome = f"{row}  {outcome}", ""
         history = self._history(invocation) if is_suspicious else []
         under = [_INDENT + outcome] if outcome else []
-        return [_cut(line) for line in (row, *under, *history)]
+        return [row, *under, *history]
 
     def _history(self, invocation: Invocation) -> list[str]:
         told = [""]
@@ -213,7 +213,7 @@ class _Story:
             if text and not all(line.strip() in already_said for line in text):
                 last = text[-_MOST_TRACEBACK_LINES:]
                 head = f"traceback of {self._words.named(each)}:"
-                return [head, *(_cut(plain(line)) for line in last)]
+                return [head, *last]
         return []
 
 
@@ -248,7 +248,7 @@ def _outcome(invocation: Invocation) -> str:
 def _wrapped(text: str) -> list[str]:
     wrapped = textwrap.wrap(plain(text), COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
     if len(wrapped) > _MOST_LINES_EACH:
-        return [*wrapped[: _MOST_LINES_EACH - 1], _cut(f"{wrapped[_MOST_LINES_EACH - 1]} ...")]
+        return [*wrapped[: _MOST_LINES_EACH - 1], f"{wrapped[_MOST_LINES_EACH - 1][: COLUMNS - 4]} ..."]
     return wrapped
 
 
@@ -263,7 +263,3 @@ def _and_more(count: int, told: int, what: str) -> list[str]:
 
 def _more(ids: Sequence[str]) -> str:
     return f" and {len(ids) - _MOST_OF_EACH} more" if len(ids) > _MOST_OF_EACH else ""
-
-
-def _cut(line: str) -> str:
-    return shortened(plain(line), COLUMNS)

@@ -1,10 +1,17 @@
 """A failed test's story, in pytest's own report: so that xdist, junit XML and HTML reports carry it, too."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 import pytest
 from _pytest._code.code import ExceptionRepr
 
 from pytest_pynenc_mongo import awaiting, executors, observing, story
 from pytest_pynenc_mongo.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pynenc import Pynenc
 
 # what was seen of a test's apps when it failed; of none that passed
 SNAPSHOTS: pytest.StashKey[list[Snapshot]] = pytest.StashKey()
@@ -15,10 +22,28 @@ def show(item: pytest.Item, report: pytest.TestReport) -> None:
     """Add the story to the report of the phase that failed first, before its teardown empties anything."""
     if report.failed and not item.stash.get(_TOLD, False):
         item.stash[_TOLD] = True
-        snapshots = item.stash.setdefault(SNAPSHOTS, [])
-        snapshots += [observing.observe(app) for app in awaiting.apps_of_test()]
+        for app in awaiting.apps_of_test():
+            _look_at(item, app)
+        snapshots = item.stash.get(SNAPSHOTS, [])
         for title, text in _sections(snapshots, report.longreprtext):
             _add(report, title, text)
+
+
+@contextmanager
+def seen_if_it_fails(item: pytest.Item, app: "Pynenc") -> Generator[None]:
+    """Look at an app if the block fails: before the phase has failed the app is back where it was."""
+    try:
+        yield
+    except (Exception, pytest.fail.Exception):
+        if not item.stash.get(_TOLD, False):
+            _look_at(item, app)
+        raise
+
+
+def _look_at(item: pytest.Item, app: "Pynenc") -> None:
+    earlier = item.stash.get(SNAPSHOTS, [])
+    others = [each for each in earlier if each.app_id != app.app_id]
+    item.stash[SNAPSHOTS] = [*others, observing.observe(app)]
 
 
 def _sections(snapshots: list[Snapshot], said: str) -> list[tuple[str, str]]:

@@ -56,8 +56,7 @@ def _trigger(
         conditions=tuple(map(_described, conditions)),
         logic=definition.logic.value.lower(),
         fired=fired,
-        is_registered=True,
-        missed="" if fired else _why_missed(conditions, events),
+        remark="" if fired else _why_missed(conditions, events),
     )
 
 
@@ -69,8 +68,8 @@ def _deferred(app: "Pynenc", registered: "Collection[TaskId]") -> tuple[Trigger,
             conditions=tuple(map(_described, builder.conditions)),
             logic=builder.logic.value.lower(),
             fired=0,
+            remark="",
             is_registered=False,
-            missed="",
         )
         for task_id, builders in app._deferred_trigger_tasks.items()  # noqa: SLF001 - there is no public way
         for builder in builders

@@ -53,6 +53,7 @@ def leave(code: int) -> None:
 @app.task
 def die(name: str) -> None:
     os.kill(os.getpid(), signal.Signals[name])
+    threading.Event().wait()  # another thread may get it
 
 
 @app.task
