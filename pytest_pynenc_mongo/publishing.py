@@ -53,8 +53,9 @@ def publish(item: pytest.Item, outcome: pytest.TestReport) -> None:
         from pytest_pynenc_mongo.pages import files
 
         item.stash[_OUTCOME] = outcome.outcome
+        said = item.stash.get(telling.SAID, "") or outcome.longreprtext
         with _said_if_it_cannot_be_written(item.config, item.nodeid):
-            files.add(folder, _story(outcome, snapshots))
+            files.add(folder, _story(outcome, said, snapshots))
 
 
 def end(session: pytest.Session) -> None:
@@ -100,7 +101,7 @@ def _snapshots(item: pytest.Item, outcome: pytest.TestReport) -> "tuple[Snapshot
     return tuple(told) or item.stash.get(_SEEN, ())
 
 
-def _story(outcome: pytest.TestReport, snapshots: "tuple[Snapshot, ...]") -> "Story":
+def _story(outcome: pytest.TestReport, said: str, snapshots: "tuple[Snapshot, ...]") -> "Story":
     from pytest_pynenc_mongo.pages.page import Story, counts_of
     from pytest_pynenc_mongo.pages.record import Record
 
@@ -114,7 +115,7 @@ def _story(outcome: pytest.TestReport, snapshots: "tuple[Snapshot, ...]") -> "St
     )
     # the story and the logs are on the page in another form
     captured = [(title, _shortened(text)) for title, text in outcome.sections if title.startswith("Captured")]
-    return Story(record, _shortened(outcome.longreprtext), tuple(captured), snapshots)
+    return Story(record, _shortened(said), tuple(captured), snapshots)
 
 
 def _cause(outcome: pytest.TestReport) -> str:

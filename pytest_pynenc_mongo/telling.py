@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # what was seen of a test's apps when it failed; of none that passed
 SNAPSHOTS: pytest.StashKey[list[Snapshot]] = pytest.StashKey()
+# what its report said before the story was added
+SAID: pytest.StashKey[str] = pytest.StashKey()
 _TOLD: pytest.StashKey[bool] = pytest.StashKey()
 
 
@@ -24,8 +26,8 @@ def show(item: pytest.Item, report: pytest.TestReport) -> None:
         item.stash[_TOLD] = True
         for app in awaiting.apps_of_test():
             _look_at(item, app)
-        snapshots = item.stash.get(SNAPSHOTS, [])
-        for title, text in _sections(snapshots, report.longreprtext):
+        item.stash[SAID] = said = report.longreprtext
+        for title, text in _sections(item.stash.get(SNAPSHOTS, []), said):
             _add(report, title, text)
 
 
