@@ -115,7 +115,7 @@ class Worker:
     def log_tail(self) -> Log:
         end = "" if self.exit_code is None else ending(self.exit_code)
         title = f"pynenc_worker {self.pid}" + (f", ended with {end}" if end else "")
-        return Log(title, self.pid, end, tuple(log_lines.last(self._child.log)))
+        return Log(title, self.pid, end, tuple(log_lines.last(self.log)))
 
     def has(self, context: "RunnerContext") -> bool:
         return any(each.pid == self.pid for each in lineage(context))

@@ -139,3 +139,20 @@ def settled(invocation: Invocation, ticks: Iterator[float]) -> Invocation:
 def queue_of(invocation: Invocation, seen: Snapshot) -> Queue:
     """Return the queue in which an invocation is for most of the time."""
     return Queue(invocation.queue, (invocation.id,), tuple(each.id for each in seen.runners if each.seen_at))
+
+
+def test_the_page_on_failed_tests_shows_stories_as_they_are() -> None:
+    page = (STORIES.parents[2] / "docs" / "failed-tests.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^```text\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+    stories = {path.read_text(encoding="utf-8") for path in STORIES.glob("*/*.txt")}
+    assert len(shown) == 3
+    assert set(shown) <= stories
+
+
+def test_every_story_fits_a_screen() -> None:
+    stories = list(STORIES.glob("*/*.txt"))
+    assert len(stories) == 2 * KINDS
+    for path in stories:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= story.LINES
+        assert max(map(len, lines)) <= story.COLUMNS
