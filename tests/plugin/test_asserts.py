@@ -282,7 +282,11 @@ def test_a_failure_shows_the_user_s_line_the_headline_and_the_story_once(pyteste
             ">       pynenc_assert.called_with(brew, 3)",
             "E       AssertionError: brew was called once, never with cups=3, strong=False:",
             "E         cups is 2 instead of 3",
+            "*- pynenc -*",
+            "*  brew(cups=2, strong=False)  registered*",
         ]
     )
-    text = output(result)
+    text = output(result).partition("short test summary")[0]
     assert "asserting.py" not in text
+    assert text.count("brew was called once") == 1
+    assert text.count("brew(cups=2, strong=False)") == 1
