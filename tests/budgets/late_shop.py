@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pynenc import Pynenc
@@ -46,12 +47,35 @@ def values(url: str, database: str) -> dict[str, Any]:
     return {"app_id": "late shop", "mongo_url": url, "mongo_db": database, **COMPONENTS}
 
 
-def register_in_another_process(url: str, database: str, what: str) -> None:
-    """Register a trigger in a process that knows nothing of this one but the store, and wait until it has."""
-    source = "import sys; from tests.budgets import late_shop; late_shop.register(*sys.argv[1:])"
-    subprocess.run([sys.executable, "-c", source, url, database, what], check=True, timeout=30)
+class AnotherProcess:
+    """A process that knows nothing of this one but the store, and registers triggers."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def register(self, url: str, database: str, what: str) -> None:
+        """Register a trigger there, and wait until it has."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{url} {database} {what}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == f"{what}\n"
 
 
-def register(url: str, database: str, what: str) -> None:
-    app.config_values = values(url, database)
-    app.trigger.register_task_triggers(ship, WAYS[what](TriggerBuilder()))
+@contextmanager
+def another_process() -> Iterator[AnotherProcess]:
+    command = [sys.executable, "-c", "from tests.budgets import late_shop; late_shop.serve()"]
+    # it ends when its standard input does
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield AnotherProcess(process)
+
+
+def serve() -> None:
+    """Register what each line of standard input asks for, as a process that has just started would."""
+    for line in sys.stdin:
+        url, database, what = line.split()
+        app.config_values = values(url, database)
+        app._reset_cached_components()
+        app.trigger.register_task_triggers(ship, WAYS[what](TriggerBuilder()))
+        sys.stdout.write(f"{what}\n")
+        sys.stdout.flush()

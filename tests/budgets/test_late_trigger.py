@@ -11,12 +11,18 @@ from benchmarks.life import RUNNER
 from pytest_pynenc_mongo import wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from tests.budgets import late_shop
-from tests.budgets.late_shop import meanwhile, register_in_another_process, sell
+from tests.budgets.late_shop import AnotherProcess, another_process, meanwhile, sell
 
 STATUSES = ("registered", "pending", "running", "success", "result")
 FAILURES = ("failed", "exception")
 # what is still to come for a task that runs
 STILL_TO_COME = ("success", "result", *FAILURES)
+
+
+@pytest.fixture(scope="module")
+def other() -> Iterator[AnotherProcess]:
+    with another_process() as process:
+        yield process
 
 
 @pytest.fixture
@@ -53,33 +59,35 @@ def cake_for(what: str) -> str:
 
 @pytest.mark.parametrize("what", [*STATUSES, *FAILURES])
 def test_the_next_task_satisfies_a_trigger_registered_late(
-    app: Pynenc, place: tuple[str, str], what: str
+    app: Pynenc, other: AnotherProcess, place: tuple[str, str], what: str
 ) -> None:
-    register_in_another_process(*place, what)
+    other.register(*place, what)
     live(app, cake_for(what))
     assert len(satisfied(app)) == 1
 
 
 @pytest.mark.parametrize("what", STILL_TO_COME)
 def test_a_running_task_satisfies_a_trigger_registered_meanwhile(
-    app: Pynenc, place: tuple[str, str], what: str
+    app: Pynenc, other: AnotherProcess, place: tuple[str, str], what: str
 ) -> None:
-    meanwhile.append(partial(register_in_another_process, *place, what))
+    meanwhile.append(partial(other.register, *place, what))
     live(app, cake_for(what))
     assert len(satisfied(app)) == 1
 
 
-def test_the_next_event_satisfies_a_trigger_registered_late(app: Pynenc, place: tuple[str, str]) -> None:
-    register_in_another_process(*place, "event")
+def test_the_next_event_satisfies_a_trigger_registered_late(
+    app: Pynenc, other: AnotherProcess, place: tuple[str, str]
+) -> None:
+    other.register(*place, "event")
     app.trigger.emit_event("ordered", {})
     assert satisfied(app) == ["EventCondition"]
 
 
 @pytest.mark.parametrize("what", ["success", "running"])
 def test_a_trigger_registered_after_the_event_is_late_for_it(
-    app: Pynenc, place: tuple[str, str], what: str
+    app: Pynenc, other: AnotherProcess, place: tuple[str, str], what: str
 ) -> None:
     """The control: what the trigger is registered for is over."""
     live(app, "plain")
-    register_in_another_process(*place, what)
+    other.register(*place, what)
     assert satisfied(app) == []
