@@ -32,7 +32,9 @@ SHOP = """
     from pynenc import PynencBuilder
     from pynenc.trigger.trigger_builder import on_event
 
-    app = PynencBuilder().app_id("shop").memory().build()
+    # each process of a runner is an interpreter that imports pynenc: no more of them than need be
+    few = {"num_processes": 1, "min_processes": 1, "max_processes": 1}
+    app = PynencBuilder().app_id("shop").memory().custom_config(**few).build()
 
     @app.task
     def pid() -> int:

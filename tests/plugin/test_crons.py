@@ -98,14 +98,15 @@ def test_no_cron_fires_because_a_test_began_and_no_core_task_runs(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runner", RUNNERS[1:])
-def test_nor_in_any_other_runner(pytester: pytest.Pytester, runner: str) -> None:
+def test_nor_in_any_other_runner(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         f"""
         import pytest
         from shop.app import pid
 
-        pytestmark = pytest.mark.pynenc_mongo(runner={runner!r}, config={{"num_processes": 1}})
+        @pytest.fixture(params={RUNNERS[1:]})
+        def pynenc_app_config(request):
+            return {{"runner_cls": request.param, "num_processes": 1, "min_processes": 1, "max_processes": 1}}
 
         @pytest.mark.parametrize("executor", ["pynenc_runner", "pynenc_worker"])
         def test_only_what_the_test_calls_runs(request, executor, pynenc_app, invocations, looked):
@@ -115,7 +116,7 @@ def test_nor_in_any_other_runner(pytester: pytest.Pytester, runner: str) -> None
             assert invocations() == ["shop.app.pid"]
         """
     )
-    run(pytester).assert_outcomes(passed=2)
+    run(pytester).assert_outcomes(passed=6)
 
 
 ITS_TIME = """

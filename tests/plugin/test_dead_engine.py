@@ -36,7 +36,7 @@ CONFTEST = """
 
     @pytest.fixture
     def pynenc_app_config():
-        return {"runner_cls": os.environ.get("RUNNER", "ThreadRunner"), "num_processes": 1}
+        return {"runner_cls": os.environ.get("RUNNER", "ThreadRunner")}
 """
 BEFORE_AND_AFTER = """
     from shop.app import add

@@ -38,6 +38,7 @@ FAILING = """
     class TestProcesses:
         @pytest.fixture
         def pynenc_app_config(self, runner):
+            # one that hangs, and one for the task that the test waits for
             return {"runner_cls": runner, "num_processes": 2, "min_processes": 2, "max_processes": 2}
 
         def test_runner(self, pynenc_app, pynenc_runner, pynenc_wait, tmp_path):

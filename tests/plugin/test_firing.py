@@ -186,14 +186,16 @@ def test_a_cron_fires_when_a_test_says_so(pytester: pytest.Pytester, on_engine: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runner", RUNNERS[1:])
-def test_every_runner_s_loop_makes_it_run(pytester: pytest.Pytester, runner: str) -> None:
+def test_every_runner_s_loop_makes_it_run(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         f"""
         import pytest
         from shop.app import app, audit, pack
 
-        @pytest.mark.pynenc_mongo(runner={runner!r}, config={{"num_processes": 1}})
+        @pytest.fixture(params={RUNNERS[1:]})
+        def pynenc_app_config(request):
+            return {{"runner_cls": request.param, "num_processes": 1, "min_processes": 1, "max_processes": 1}}
+
         @pytest.mark.parametrize("executor", ["pynenc_runner", "pynenc_worker"])
         def test_both(request, executor, pynenc_app, pynenc_cron, pynenc_event, pynenc_wait):
             request.getfixturevalue(executor)
@@ -202,7 +204,7 @@ def test_every_runner_s_loop_makes_it_run(pytester: pytest.Pytester, runner: str
             assert pynenc_wait(parcel) == "a parcel of tea"
         """
     )
-    run(pytester).assert_outcomes(passed=2)
+    run(pytester).assert_outcomes(passed=6)
 
 
 @pytest.mark.slow

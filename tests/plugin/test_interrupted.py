@@ -23,8 +23,7 @@ TESTS = """
 
     @pytest.fixture
     def pynenc_app_config():
-        few = {"num_processes": 1, "min_processes": 1, "max_processes": 1}
-        return {"runner_cls": os.environ["RUNNER"], **few}
+        return {"runner_cls": os.environ["RUNNER"]}
 
     def test_fails():
         assert "milk" == "cream"

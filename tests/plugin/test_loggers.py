@@ -22,6 +22,8 @@ def test_caplog_sees_what_pynenc_and_tasks_log(pytester: pytest.Pytester) -> Non
     pytester.makepyfile(
         """
         import logging
+        import pytest
+        from pynenc.identifiers.task_id import TaskId
         from shop.app import add, say
 
         LOGGER = logging.getLogger("pynenc.shop")
@@ -39,6 +41,19 @@ def test_caplog_sees_what_pynenc_and_tasks_log(pytester: pytest.Pytester) -> Non
             assert len([text for text in told if text.endswith("status:running")]) == 1
             assert not [text for text in told if "core_tasks" in text]
             assert "\\x1b" not in caplog.text
+
+        @pytest.mark.pynenc_mongo(config={"logging_level": "error"})
+        def test_an_app_s_own_level_is_kept(pynenc_app, pynenc_runner, caplog):
+            caplog.set_level("DEBUG")
+            say("tea").result
+            assert [record for record in caplog.records if record.name == "pynenc.shop"] == []
+
+        @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+        def test_a_core_task_is_told_in_detail_only(pynenc_app, pynenc_runner, caplog, level):
+            caplog.set_level(level)
+            pynenc_app.get_task(TaskId("pynenc.core_tasks", "recover_pending_invocations"))().result
+            told = [record for record in caplog.records if "core_tasks" in record.getMessage()]
+            assert {record.levelname for record in told} == ({"DEBUG"} if level == "DEBUG" else set())
         """,
         test_after="""
         import logging
@@ -48,52 +63,36 @@ def test_caplog_sees_what_pynenc_and_tasks_log(pytester: pytest.Pytester) -> Non
             assert (logger.handlers, logger.filters, logger.propagate, logger.level) == ([], [], True, 0)
         """,
     )
-    run(pytester).assert_outcomes(passed=3)
+    run(pytester).assert_outcomes(passed=6)
 
 
-def test_an_app_s_own_level_is_kept(pytester: pytest.Pytester) -> None:
-    make(pytester)
-    pytester.makepyfile(
-        """
-        import pytest
-        from shop.app import add, say
-
-        @pytest.mark.pynenc_mongo(config={"logging_level": "error"})
-        def test_one(pynenc_app, pynenc_runner, caplog):
-            caplog.set_level("DEBUG")
-            say("tea").result
-            assert [record for record in caplog.records if record.name == "pynenc.shop"] == []
-        """
-    )
-    run(pytester).assert_outcomes(passed=1)
-
-
-FAILS = """
+FAILS = f"""
     import pytest
     from shop.app import say
 
-    @pytest.fixture(params={runners!r})
+    @pytest.fixture(params={RUNNERS})
     def pynenc_app_config(request):
         return {{"runner_cls": request.param}}
 
-    def test_one(pynenc_app, {fixture}):
+    @pytest.mark.parametrize("executor", ["pynenc_runner", "pynenc_worker"])
+    def test_one(pynenc_app, request, executor):
+        request.getfixturevalue(executor)
         say("tea").result
         raise LookupError("as it must")
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fixture", ["pynenc_runner", "pynenc_worker"])
-def test_a_report_has_each_record_once(pytester: pytest.Pytester, fixture: str) -> None:
+def test_a_report_has_each_record_once(pytester: pytest.Pytester) -> None:
+    """Of each runner in the test process and in a worker."""
     make(pytester, "log_format = <%(levelname)s> %(message)s")
-    pytester.makepyfile(FAILS.format(runners=RUNNERS, fixture=fixture))
+    pytester.makepyfile(FAILS)
     shown = output(run(pytester, "-n", "2"))
-    assert shown.count("<WARNING> somebody says tea\n") == len(RUNNERS)
-    assert shown.count("somebody says tea") == len(RUNNERS)
+    assert shown.count("<WARNING> somebody says tea\n") == 2 * len(RUNNERS)
+    assert shown.count("somebody says tea") == 2 * len(RUNNERS)
     assert "\x1b" not in shown
     assert "Logging error" not in shown
-    if fixture == "pynenc_worker":
-        assert shown.count("- pynenc_worker ") == len(RUNNERS)
+    assert shown.count("- pynenc_worker ") == len(RUNNERS)
 
 
 def test_live_logs_show_them(pytester: pytest.Pytester) -> None:
@@ -139,21 +138,3 @@ def test_a_controlled_task_that_fails_its_test_fills_a_screen(
     result = run(pytester)
     result.assert_outcomes(failed=1)
     assert len(output(result).splitlines()) < 80
-
-
-def test_a_core_task_is_told_in_detail_only(pytester: pytest.Pytester) -> None:
-    make(pytester)
-    pytester.makepyfile(
-        """
-        import pytest
-        from pynenc.identifiers.task_id import TaskId
-
-        @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
-        def test_one(pynenc_app, pynenc_runner, caplog, level):
-            caplog.set_level(level)
-            pynenc_app.get_task(TaskId("pynenc.core_tasks", "recover_pending_invocations"))().result
-            told = [record for record in caplog.records if "core_tasks" in record.getMessage()]
-            assert {record.levelname for record in told} == ({"DEBUG"} if level == "DEBUG" else set())
-        """
-    )
-    run(pytester).assert_outcomes(passed=2)

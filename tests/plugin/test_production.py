@@ -104,7 +104,7 @@ TESTS = """
     class TestProcesses:
         @pytest.fixture
         def pynenc_app_config(self):
-            return {"runner_cls": "MultiThreadRunner"}
+            return {"runner_cls": "MultiThreadRunner", "min_processes": 1, "max_processes": 1}
 
         def test_all_at_once(self, all_variables, pynenc_app, pynenc_runner, expected):
             assert addresses().result == expected

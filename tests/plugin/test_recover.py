@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.helpers import make_shop, run
+from tests.plugin.helpers import RUNNERS, make_shop, run
 
 SOURCE = """
     import os
@@ -49,12 +49,14 @@ CONFTEST = """
 
         return statuses
 """
-SURVIVES = """
+SURVIVES = f"""
     import pytest
     from pynenc.invocation import InvocationStatus
     from shop.app import bake, dine, pid
 
-    pytestmark = pytest.mark.pynenc_mongo(runner={runner!r}, config={{"num_processes": 2}})
+    @pytest.fixture(params={RUNNERS})
+    def pynenc_app_config(request):
+        return {{"runner_cls": request.param, "num_processes": 2, "min_processes": 2, "max_processes": 2}}
 
     def test_another_worker_bakes(
         pynenc_app, pynenc_worker, pynenc_worker_factory, pynenc_wait, pynenc_recover, statuses, tmp_path
@@ -115,14 +117,10 @@ def shop(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "runner", ["ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
-)
-def test_a_task_survives_its_worker(
-    pytester: pytest.Pytester, runner: str, on_engine: tuple[str, ...]
-) -> None:
-    pytester.makepyfile(SURVIVES.format(runner=runner))
-    run(pytester, *on_engine).assert_outcomes(passed=4)
+@pytest.mark.timeout(240)
+def test_a_task_survives_its_worker(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
+    pytester.makepyfile(SURVIVES)
+    run(pytester, *on_engine, seconds=200).assert_outcomes(passed=16)
 
 
 CRASHES = """

@@ -14,7 +14,7 @@ TESTS = f"""
 
     @pytest.fixture(params={RUNNERS})
     def pynenc_app_config(request):
-        return {{"runner_cls": request.param, "num_processes": 2, "min_processes": 1, "max_processes": 2}}
+        return {{"runner_cls": request.param}}
 
     START_METHOD = multiprocessing.get_start_method(allow_none=True)
     SIGNALS = [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
@@ -56,7 +56,7 @@ START_METHODS = """
 
     @pytest.fixture(params=["ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"])
     def pynenc_app_config(request):
-        return {{"runner_cls": request.param, "num_processes": 1, "min_processes": 1, "max_processes": 1}}
+        return {{"runner_cls": request.param}}
 
     def test_runner(pynenc_app, pynenc_runner, pynenc_app_config):
         assert add(20, 22).result == 42

@@ -14,7 +14,8 @@ PACKAGED_APP = """
     from pynenc import Pynenc
     from .prices import PRICE
 
-    app = Pynenc(config_values={"app_id": "packaged", "num_processes": 1, "min_processes": 1})
+    few = {"num_processes": 1, "min_processes": 1, "max_processes": 1}
+    app = Pynenc(config_values={"app_id": "packaged", **few})
 
     @app.task
     def price(cups: int) -> tuple[int, int]:
@@ -235,8 +236,7 @@ def test_what_a_task_reads_from_standard_input_is_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runner", ["PersistentProcessRunner", "MultiThreadRunner"])
-def test_a_runner_whose_processes_keep_dying_is_reported(pytester: pytest.Pytester, runner: str) -> None:
+def test_a_runner_whose_processes_keep_dying_is_reported(pytester: pytest.Pytester) -> None:
     broken = """
     import multiprocessing
     import sys
@@ -247,13 +247,13 @@ def test_a_runner_whose_processes_keep_dying_is_reported(pytester: pytest.Pytest
     """
     make_shop(pytester, source=dedent(broken) + dedent(SHOP))
     pytester.makepyfile(
-        f"""
+        """
         import pytest
         from shop.app import pid
 
-        @pytest.fixture
-        def pynenc_app_config():
-            return {{"runner_cls": "{runner}", "num_processes": 1, "min_processes": 1, "max_processes": 1}}
+        @pytest.fixture(params=["PersistentProcessRunner", "MultiThreadRunner"])
+        def pynenc_app_config(request):
+            return {"runner_cls": request.param}
 
         def test_runner(pynenc_app, pynenc_runner):
             pid().result
@@ -263,6 +263,8 @@ def test_a_runner_whose_processes_keep_dying_is_reported(pytester: pytest.Pytest
         """
     )
     result = run(pytester)
-    assert result.parseoutcomes()["failed"] == 2
-    assert output(result).count("die before they run anything, the last one with exit code 1") >= 2
+    assert result.parseoutcomes()["failed"] == 4
+    dead = "die before they run anything, the last one with exit code 1"
+    for runner in ("PersistentProcessRunner", "MultiThreadRunner"):
+        assert output(result).count(f"the processes of {runner} {dead}") >= 2
     result.stdout.fnmatch_lines(["*RuntimeError: no licence for children*"])

@@ -267,8 +267,7 @@ def test_a_breakpoint_in_a_worker_names_the_remedy(
 
         @pytest.fixture(params={RUNNERS})
         def pynenc_app_config(request):
-            few = {{"num_processes": 1, "min_processes": 1, "max_processes": 1}}
-            return {{"runner_cls": request.param, **few}}
+            return {{"runner_cls": request.param}}
 
         def test_one(pynenc_app, pynenc_worker):
             with pytest.raises(RuntimeError, match="has no terminal: request pynenc_runner"):
