@@ -24,16 +24,15 @@ SETTING = "dev_mode_force_sync_tasks"
 
 
 def refuse(app: "Pynenc", who: str) -> None:
-    """Refuse to start somebody who would have nothing to run.
+    """Refuse what goes by messages, which an eager app has none of.
 
-    :raises RunnerError: if the tasks of `app` run at the call
+    :raises RunnerError: if the tasks of `app` run in the test process
     """
     if app.conf.dev_mode_force_sync_tasks:
         source = app.conf.field_info(SETTING).source
         raise RunnerError(
-            f"app {app.app_id!r} is eager: its tasks run in the test process, and {who} would have nothing "
-            f"to run ({SETTING} comes from {source}). Leave out {who}, or mark the test with "
-            "pynenc_mongo(eager=False)"
+            f"app {app.app_id!r} is eager: its tasks run in the test process, not by {who} ({SETTING} comes "
+            f"from {source}). Leave out {who}, or mark the test with pynenc_mongo(eager=False)"
         )
 
 

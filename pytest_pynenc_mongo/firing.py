@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pytest_pynenc_mongo import executors, prospects
+from pytest_pynenc_mongo import eager, executors, prospects
 from pytest_pynenc_mongo.errors import RunnerError
 from pytest_pynenc_mongo.waiting import Wait
 
@@ -130,6 +130,7 @@ class _Turns:
 
 def _insist_on_somebody(app: "Pynenc") -> None:
     """Refuse to trigger what nobody would run; runners register the triggers of an app, too."""
+    eager.refuse(app, "a trigger")
     executors.of(app).check_server()
     if why := prospects.nobody_runs(app, math.inf):
         raise RunnerError(why)

@@ -49,19 +49,25 @@ def running_thread(app: "Pynenc", seconds: float) -> Generator["BaseRunner"]:
     :raises RunnerError: if the runner does not start, fails, or does not stop in time
     """
     expected_warnings.ignore()  # of an app, too, that is not put on the test database
-    start_method = multiprocessing.get_start_method(allow_none=True)
+    with spawned.attached(app), start_method_kept():
+        thread = _RunnerThread(runner_class(app)(app))
+        thread.start(seconds)
+        watch(app, thread)
+        try:
+            yield thread.runner
+        finally:
+            thread.stop(seconds)
+
+
+@contextmanager
+def start_method_kept() -> Generator[None]:
+    """Put back how `multiprocessing` starts processes here, whatever a runner makes of it."""
+    before = multiprocessing.get_start_method(allow_none=True)
     try:
-        with spawned.attached(app):
-            thread = _RunnerThread(runner_class(app)(app))
-            thread.start(seconds)
-            watch(app, thread)
-            try:
-                yield thread.runner
-            finally:
-                thread.stop(seconds)
+        yield
     finally:
         # PersistentProcessRunner sets "spawn" for the whole process
-        multiprocessing.set_start_method(start_method, force=True)
+        multiprocessing.set_start_method(before, force=True)
 
 
 class _RunnerThread:

@@ -34,7 +34,7 @@ from pytest_pynenc_mongo import (
     wiring,
 )
 from pytest_pynenc_mongo.errors import RunnerError
-from pytest_pynenc_mongo.runners import announce_start, store_who_it_is
+from pytest_pynenc_mongo.runners import announce_start, start_method_kept, store_who_it_is
 from pytest_pynenc_mongo.specifications import Specification
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _run_once(
 ) -> bool:
     """Run the app until the runner ends; return whether that was because of an order to rest."""
     debugging.answer_breakpoints()  # by a variable, of which each run has its own
-    with wiring.kept(app), spawned.attached(app):
+    with wiring.kept(app), spawned.attached(app), start_method_kept():
         try:
             registrations.complete(app, life.tasks)
         except RunnerError as error:

@@ -39,6 +39,12 @@ MORE = """
         return os.getcwd()
 
     @app.task
+    def start_method() -> str | None:
+        import multiprocessing
+
+        return multiprocessing.get_start_method(allow_none=True)
+
+    @app.task
     def stop() -> None:
         breakpoint()
 
@@ -130,10 +136,13 @@ ITS_OWN = """
     import os
     import pytest
     from conftest import pids
-    from shop.app import add, app, count, here, mode, pid
+    from shop.app import add, app, count, here, mode, pid, start_method
+
+    start_methods = []
 
     def test_the_first(note):
         assert count().result == 1
+        start_methods.append(start_method().result)
 
     @pytest.mark.pynenc_mongo(runner="ProcessRunner", config={"max_retries": 7})
     def test_a_config_of_its_own(note):
@@ -156,6 +165,8 @@ ITS_OWN = """
         worker = request.getfixturevalue("note")
         assert worker.pid == pids[0]
         assert here().result == str(tmp_path)
+        # which PersistentProcessRunner has changed
+        assert start_method().result == start_methods[0]
 
     def test_of_its_own(pynenc_app, note, pynenc_worker_factory):
         own = pynenc_worker_factory(pynenc_app)
@@ -179,8 +190,17 @@ ITS_OWN = """
     def test_the_environment_as_before(note):
         assert note.pid not in pids[:-1]
         assert mode().result == "none"
+
+    def test_a_resting_one_dies():
+        os.kill(pids[-1], 9)
+
+    def test_after_its_death(note):
+        assert note.pid not in pids[:-1]
 """
-WHY_ANEW = "pynenc_worker: it was started anew for app 'shop': the environment has changed: SHOP_MODE"
+WHY_ANEW = [
+    "pynenc_worker: it was started anew for app 'shop': the environment has changed: SHOP_MODE",
+    "pynenc_worker: it was started anew for app 'shop': it ended while it rested, with SIGKILL",
+]
 
 
 def test_one_process_runs_the_tasks_of_test_after_test(
@@ -197,8 +217,8 @@ def test_a_test_has_what_it_wants_of_its_own(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(ITS_OWN)
     result = run(pytester)
-    result.assert_outcomes(passed=9)
-    assert [line for line in result.stdout.lines if line.startswith("pynenc_worker: ")] == [WHY_ANEW]
+    result.assert_outcomes(passed=11)
+    assert [line for line in result.stdout.lines if line.startswith("pynenc_worker: ")] == WHY_ANEW
 
 
 OUTLIVING = """
