@@ -171,8 +171,8 @@ def _why_not_again(process: _Process, app: "Pynenc", specification: Specificatio
 
     :raises RunnerError: if a new one could not do it either
     """
-    if (code := process.child.exit_code) is not None:
-        return f"it ended while it rested, with {ending(code)}"
+    if how := _how_it_ended(process):
+        return how
     if what := _differing(process.code, specification.code):
         return what
     specification.write(place.specification)
@@ -181,11 +181,16 @@ def _why_not_again(process: _Process, app: "Pynenc", specification: Specificatio
     try:
         answer = process.child.first_line(place.seconds)
     except NotReadyError as error:
-        return str(error).partition("\n")[0]
+        return _how_it_ended(process) or str(error).partition("\n")[0]
     if answer in (READY, orders.STALE):
         return "" if answer == READY else "modules have changed since it imported them"
     process.end()
     raise not_started(app, answer)
+
+
+def _how_it_ended(process: _Process) -> str:
+    code = process.child.exit_code
+    return "" if code is None else f"it ended while it rested, with {ending(code)}"
 
 
 def _differing(before: Code, now: Code) -> str:
