@@ -47,6 +47,7 @@ class TestServer:
     url: str
     connect_seconds: float = Options.timeout_seconds
     ends_with_run: bool = False
+    url_source: str = "fixture pynenc_mongo_url"
 
     @property
     def masked_url(self) -> str:
@@ -64,7 +65,7 @@ class TestServer:
         from pynenc_mongo.conf.config_mongo import ClientLimits
         from pynenc_mongo.storage import client
 
-        address = MongoAddress(self.url, "admin", "fixture pynenc_mongo_url")
+        address = MongoAddress(self.url, "admin", self.url_source)
         return client.client_at(address, ClientLimits(connect_seconds=self.connect_seconds))
 
     @contextmanager

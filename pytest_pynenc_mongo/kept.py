@@ -8,13 +8,13 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from shlex import quote
 
 from pynenc_mongo import PynencMongoError, start_mongomock_server
 from pytest_pynenc_mongo import dumps
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from pytest_pynenc_mongo.errors import KeptError
 from pytest_pynenc_mongo.manifests import Manifest
+from pytest_pynenc_mongo.processes import command_by_hand
 
 _USAGE = "usage: python -m pytest_pynenc_mongo.kept DIRECTORY, which the end of a run has printed"
 _HOW_TO_USE = """\
@@ -26,7 +26,7 @@ A mongomock server holds a copy of it until you press Ctrl-C. Its URL:
 
 In other terminals:
 
-    {python} -m pytest_pynenc_mongo.pynmon {url} {name}
+    {pynmon} {url} {name}
     mongosh {url}    # then: use {name}
     pytest --pynenc-mongo-url={url}
 """
@@ -67,7 +67,7 @@ def _how_to_use(manifest: Manifest, url: str) -> str:
         kept_at=manifest.kept_at,
         raw_url=url,
         url=f"'{url}'",
-        python=quote(sys.executable),
+        pynmon=command_by_hand("pynmon"),
     )
 
 

@@ -8,11 +8,14 @@ which the mongomock server's process has, too.
 import contextlib
 import os
 import selectors
+import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import IO, Protocol
 
 from pytest_pynenc_mongo import clock, log_lines
@@ -141,6 +144,13 @@ def ending(exit_code: int) -> str:
         return signal.Signals(-exit_code).name
     except ValueError:
         return f"exit code {exit_code}"
+
+
+def command_by_hand(module: str) -> str:
+    """Return what runs a module of this package in the shell of who started this process."""
+    found = shutil.which("python")
+    is_this = found is not None and Path(found).parent == Path(sys.executable).parent
+    return f"{'python' if is_this else quote(sys.executable)} -m {__package__}.{module}"
 
 
 def start_child(

@@ -7,15 +7,16 @@ import contextlib
 import sys
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pytest_pynenc_mongo import expected_warnings, module_files, overrides, wiring
+from pytest_pynenc_mongo import module_files, overrides, wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from pytest_pynenc_mongo.errors import MonitorError, PynencMongoTestError
 from pytest_pynenc_mongo.owners import OWNER
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
+    from pynenc.app_info import AppInfo
 
 # what pynenc[monitor] brings
 _MODULES = ("fastapi", "jinja2", "python_multipart", "uvicorn")
@@ -59,6 +60,16 @@ def serve(apps: Mapping[str, "Pynenc"], announce: Callable[[str], object]) -> No
         uvicorn.Server(config).run([listener])
 
 
+def what_is_missing(info: "AppInfo") -> str:
+    """Return that the module of an app has not been found by this process, and what to do; else nothing."""
+    if info.module in sys.modules or info.module == "__main__":
+        return ""
+    return (
+        f"module {info.module} of app {info.app_id!r} is not found here, and so none of its tasks: "
+        "start this at the root of the project"
+    )
+
+
 def main(arguments: list[str]) -> int:
     if len(arguments) not in (2, 3):
         print(_USAGE, file=sys.stderr)
@@ -75,38 +86,49 @@ def main(arguments: list[str]) -> int:
 
 
 def _database(url: str, name: str, prefix: str = "") -> TestDatabase:
-    return TestDatabase(TestServer(url), name, prefix)
+    return TestDatabase(TestServer(url, url_source="URL of this command"), name, prefix)
 
 
 def _apps_in(database: TestDatabase) -> dict[str, "Pynenc"]:
-    """Return the apps that a database knows, on it.
+    """Return the apps that a database knows, on it; this process is there, too, from now on.
 
+    :raises RefusedError: if its server refuses the user
     :raises MonitorError: if it knows none, or cannot be reached
     """
     from pynenc import Pynenc
 
     from pynenc_mongo import PynencMongoError
-    from pynenc_mongo.state_backend import discovery
 
-    expected_warnings.ignore()
-    values = wiring.settings(database).values
-    wiring.pin(overrides.over({}, values))
     try:
-        record = database.owner_collection.find_one(OWNER) or {}
-        infos = discovery.discover()
+        database.server.ping()
     except PynencMongoError as error:
         raise MonitorError(str(error)) from None
-    if not infos:
-        raise MonitorError(
-            f"no app has used database {database.label} at {database.server.masked_url}: correct the name"
-        )
-    if "code" in record:
-        module_files.find_as_described(record["code"])
+    values = wiring.settings(database).values
     apps = {}
-    for app_id, info in infos.items():
+    for app_id, info in _infos_in(database, values).items():
         app = apps[app_id] = Pynenc.from_info(info)
         wiring.apply(app, overrides.over(app.config_values, values))
+        if missing := what_is_missing(info):
+            print(missing, file=sys.stderr)
     return apps
+
+
+def _infos_in(database: TestDatabase, values: Mapping[str, Any]) -> dict[str, "AppInfo"]:
+    """Return what the apps of a database said of themselves; find their modules as who kept it had them.
+
+    :raises MonitorError: if there are none
+    """
+    from pynenc_mongo.state_backend import discovery
+
+    wiring.pin(overrides.over({}, values))
+    record = database.owner_collection.find_one(OWNER) or {}
+    if "code" in record:
+        module_files.find_as_described(record["code"])
+    if infos := discovery.discover():
+        return infos
+    raise MonitorError(
+        f"no app has used database {database.label} at {database.server.masked_url}: correct the name"
+    )
 
 
 if __name__ == "__main__":

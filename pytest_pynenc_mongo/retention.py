@@ -2,14 +2,13 @@
 
 import re
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from shlex import quote
 
 import pytest
 
-from pytest_pynenc_mongo import interruption, marker, module_files, options, owners, report
+from pytest_pynenc_mongo import interruption, marker, module_files, options, owners, processes, report
 from pytest_pynenc_mongo.databases import TestDatabase
 from pytest_pynenc_mongo.errors import KeptError
 
@@ -60,7 +59,7 @@ def _keep_on_server(item: pytest.Item, database: TestDatabase) -> str:
     place = " ".join(filter(None, (copy.name, copy.collection_prefix)))
     return (
         f"kept {copy.label}, as {item.nodeid} left it: mongosh {url} then `use {copy.name}`\n"
-        f"    {_command('pynmon')} {url} {place}"
+        f"    {processes.command_by_hand('pynmon')} {url} {place}"
     )
 
 
@@ -74,7 +73,7 @@ def _keep_in_directory(item: pytest.Item, database: TestDatabase, temporary: pyt
         dumps.write(database, name, directory, item.nodeid, _code(item.config))
     except OSError as error:
         return f"could not keep the database of {item.nodeid}: {error}"
-    command = f"{_command('kept')} {quote(str(directory))}"
+    command = f"{processes.command_by_hand('kept')} {quote(str(directory))}"
     return f"kept the database as {item.nodeid} left it; this opens it:\n    {command}"
 
 
@@ -120,10 +119,3 @@ def _leaves_nothing(config: pytest.Config) -> bool:
 
 def _code(config: pytest.Config) -> dict[str, object]:
     return module_files.described(config.invocation_params.dir)
-
-
-def _command(module: str) -> str:
-    """Return what runs a module of ours in the shell of who started pytest."""
-    found = shutil.which("python")
-    is_this = found is not None and Path(found).parent == Path(sys.executable).parent
-    return f"{'python' if is_this else quote(sys.executable)} -m {__package__}.{module}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pynenc import Pynenc
+from pynenc.app_info import AppInfo
 from pynenc.identifiers.invocation_id import InvocationId
 from shop import fulfilment, orders  # type: ignore[import-not-found]
 from shop.app import app as shop  # type: ignore[import-not-found]
@@ -15,7 +16,7 @@ from benchmarks.stores import SQLITE
 from pytest_pynenc_mongo import Cron, Monitor, crons, monitor, pynmon, runners, wiring
 from pytest_pynenc_mongo.errors import MonitorError
 from tests.plugin import pages
-from tests.plugin.helpers import ARGUMENTS, RUN_SECONDS, make_shop, run, wait_until
+from tests.plugin.helpers import ARGUMENTS, RUN_SECONDS, closed_port, make_shop, run, wait_until
 
 pytestmark = pytest.mark.skipif(sys.version_info >= (3, 13), reason="pynmon refuses Python 3.13")
 
@@ -161,6 +162,24 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(refused.value) == (
         "pynmon needs uvicorn, not installed here: pip install 'pytest-pynenc-mongo[monitor]'"
     )
+
+
+def test_an_app_whose_module_is_not_found_is_named() -> None:
+    assert pynmon.what_is_missing(AppInfo("shop", "shop.app")) == ""
+    assert pynmon.what_is_missing(AppInfo("tea", "of.elsewhere")) == (
+        "module of.elsewhere of app 'tea' is not found here, and so none of its tasks: start this at the "
+        "root of the project"
+    )
+
+
+def test_who_names_no_server_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pynmon.main([]) == 2
+    assert pynmon.main([f"mongodb://127.0.0.1:{closed_port()}", "tea"]) == 1
+    refused = [
+        "usage: python -m pytest_pynenc_mongo.pynmon URL DATABASE *",
+        "no MongoDB answers at mongodb://127.0.0.1:* (URL of this command): start one there, *",
+    ]
+    pytest.LineMatcher(capsys.readouterr().err.splitlines()).fnmatch_lines(refused, consecutive=True)
 
 
 def test_a_python_that_pynmon_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
