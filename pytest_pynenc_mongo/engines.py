@@ -19,6 +19,7 @@ import pytest
 
 from pytest_pynenc_mongo import processes
 from pytest_pynenc_mongo.errors import EngineError, NotReadyError, refusal
+from pytest_pynenc_mongo.masking import Url
 from pytest_pynenc_mongo.options import EMBEDDED_URL, MONGOMOCK_URL, Options
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ def _engine(kind: _Kind, url: str, options: Options, process: _Process | None) -
     except OperationFailure as error:
         raise EngineError(refusal(f"{masked} ({options.url_source})", error)) from None
     pid = process.pid if process else None
-    return Engine(kind.name, url, masked, options.url_source, version, kind.ends_with_run, pid)
+    return Engine(kind.name, Url(url), masked, options.url_source, version, kind.ends_with_run, pid)
 
 
 def _refuse_twin() -> None:

@@ -11,6 +11,7 @@ from pytest_pynenc_mongo import (
     executors,
     interruption,
     marker,
+    masking,
     monitor,
     no_server,
     options,
@@ -101,6 +102,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def pytest_enter_pdb(config: pytest.Config) -> None:
     monitor.tell(config)
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    return masking.compared(op, left, right)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

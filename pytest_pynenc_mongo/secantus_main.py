@@ -1,17 +1,20 @@
 """SecantusDB in a process of its own: `python -m pytest_pynenc_mongo.secantus_main DIRECTORY PARENT_PID`.
 
-Prints its URL on one line once it listens. SecantusDB is beta and GPL-2.0-only: it is never imported into
-a test process.
+Prints its URL on one line once it listens, with the password of its only user: whoever can write a result has
+the test process unpickle it. SecantusDB is beta and GPL-2.0-only: it is never imported into a test process.
 """
 
 import logging
 import os
+import secrets
 import shutil
 import sys
 import threading
 from typing import Any
 
 from pynenc_mongo.mongomock_server.process import end_with_parent
+
+_USER = "pynenc"
 
 
 def started(directory: str, **options: Any) -> Any:
@@ -28,6 +31,18 @@ def started(directory: str, **options: Any) -> Any:
     return server
 
 
+def protect(server: Any) -> str:
+    """Have a server obey one new user alone, and return that user's URL."""
+    from pymongo import MongoClient
+
+    password = secrets.token_urlsafe(32)
+    with MongoClient[dict[str, Any]](server.uri) as client:
+        client.admin.command("createUser", _USER, pwd=password, roles=["root"], mechanisms=["SCRAM-SHA-256"])
+    server.require_auth = True
+    host, port = server.address
+    return f"mongodb://{_USER}:{password}@{host}:{port}/?authSource=admin"
+
+
 def main(directory: str, parent_pid: int) -> None:
     def end() -> None:
         # its data is worth nothing without the tests, and an orderly stop takes two seconds
@@ -36,7 +51,7 @@ def main(directory: str, parent_pid: int) -> None:
 
     server = started(directory)
     end_with_parent(parent_pid, end)
-    print(server.uri, flush=True)  # noqa: T201 - the parent reads it
+    print(protect(server), flush=True)  # noqa: T201 - the parent reads it
     threading.Event().wait()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +63,9 @@ class Specification:
     orders: str = ""  # the pipe by which it is told to run again for other tests
 
     def write(self, path: Path) -> None:
-        path.write_bytes(pickle.dumps(self))
+        # its user's alone, from the first byte: the URL in it may hold a password
+        with open(path, "wb", opener=_for_its_user) as file:
+            file.write(pickle.dumps(self))
 
 
 def of(app: "Pynenc", home: Path, notes: Path, wishes: Wishes | None = None) -> Specification:
@@ -124,6 +127,10 @@ def _modules_of(runner: "type[BaseRunner]") -> list[str]:
             f"of module {name}; write it there"
         )
     return [name]
+
+
+def _for_its_user(path: str, flags: int) -> int:
+    return os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR)
 
 
 def _file_of(module: str) -> str | None:

@@ -8,9 +8,8 @@ from pynenc import Pynenc
 
 from pynenc_mongo import start_mongomock_server
 from pynenc_mongo.storage import client
-from pytest_pynenc_mongo import databases, engines, expected_warnings, wiring
+from pytest_pynenc_mongo import databases, expected_warnings, wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
-from pytest_pynenc_mongo.options import EMBEDDED_URL, Options
 from tests import secantus_main
 from tests.commands import CommandLog, logged_commands
 from tests.engines import WITH_INDEXES, engines_of, server_of
@@ -41,10 +40,11 @@ def mongomock_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def embedded_url() -> Iterator[str]:
-    """SecantusDB in a child process: the real wire."""
-    with engines.running(Options(EMBEDDED_URL, "tests", "")) as engine:
-        yield engine.url
+def embedded_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """SecantusDB in a child process, as `embedded://` has it, but for the user: the real wire."""
+    with secantus_main.running(secantus_main.standalone, tmp_path_factory.mktemp("embedded")) as url:
+        yield url
+        client.close_server(url)
 
 
 @pytest.fixture(scope="session")

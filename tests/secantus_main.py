@@ -21,6 +21,11 @@ USER = "ann"
 _START_SECONDS = 30.0
 
 
+def standalone(directory: str) -> str:
+    """What `embedded://` is, without its user."""
+    return str(started(directory).uri)
+
+
 def replica_set(directory: str) -> str:
     """A replica set of one."""
     return str(started(directory, replica_set_name="rs0").uri)
@@ -55,7 +60,9 @@ def _with_user(directory: str, database: str, password: str, role: str) -> Any:
 
 type Kind = Callable[[str], str]
 
-KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (replica_set, synchronous, locked, secured)}
+KINDS: dict[str, Kind] = {
+    kind.__name__: kind for kind in (standalone, replica_set, synchronous, locked, secured)
+}
 
 
 @contextmanager
