@@ -34,6 +34,11 @@ def lines(snapshot: Snapshot, already_said: str = "") -> list[str]:
     return [shortened(plain(line), COLUMNS) for line in told]
 
 
+def sentences(snapshot: Snapshot) -> list[str]:
+    """Return what happened in sentences, the likeliest cause of a failure first; of any length."""
+    return _Story(snapshot).sentences()
+
+
 class _Story:
     """The parts of a story, each a block of lines."""
 
@@ -47,9 +52,13 @@ class _Story:
 
     def what_happened(self) -> list[str]:
         """Return a sentence for each thing that may be what the test failed of."""
-        sentences = list({_gist(each): each for each in reversed([*self._sentences()])}.values())[::-1]
+        sentences = self.sentences()
         told = [line for each in sentences[:_MOST_SENTENCES] for line in _wrapped(each)]
         return [*told, *_and_more(len(sentences), _MOST_SENTENCES, "more to tell")]
+
+    def sentences(self) -> list[str]:
+        """Return those sentences, one of those that say the same."""
+        return list({_gist(each): each for each in reversed([*self._sentences()])}.values())[::-1]
 
     def _sentences(self) -> Iterator[str]:
         snapshot = self._snapshot

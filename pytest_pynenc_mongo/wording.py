@@ -7,12 +7,12 @@ from pytest_pynenc_mongo.snapshot import Invocation, Runner, Snapshot, Step, Tri
 
 _LONGEST_CYCLE, _FEWEST_TURNS = 4, 3
 # what differs more is of another clock, one that a test has frozen
-_ONE_CLOCK_SECONDS = 24 * 3600.0
+ONE_CLOCK_SECONDS = 24 * 3600.0
 
 
 class Wording:
     def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+        self.snapshot = snapshot
         names = [each.task for each in snapshot.invocations]
         # two functions of one name are told apart by their modules
         self._twins = {
@@ -28,7 +28,7 @@ class Wording:
         return f"{self.task(invocation.task)} {invocation.short_id}"
 
     def named_by(self, invocation_id: str) -> str:
-        invocation = self._snapshot.invocation_of.get(invocation_id)
+        invocation = self.snapshot.invocation_of.get(invocation_id)
         return self.named(invocation) if invocation else invocation_id[:8]
 
     def call(self, invocation: Invocation) -> str:
@@ -47,7 +47,7 @@ class Wording:
 
     def runner(self, runner_id: str) -> str:
         """Return what a runner is called: `worker 6303`, `process 6310 of worker 6303`."""
-        runner = self._snapshot.runner_of.get(runner_id)
+        runner = self.snapshot.runner_of.get(runner_id)
         if runner is None:
             return f"runner {runner_id[:8]}"
         if runner.role == "test":
@@ -85,12 +85,12 @@ class Wording:
 
     def _seconds_until_now(self, at: float) -> str:
         """Return how long ago an instant was; empty where a clock was frozen."""
-        seconds = self._snapshot.at - at
-        return f"{max(seconds, 0.0):.1f} s" if abs(seconds) < _ONE_CLOCK_SECONDS else ""
+        seconds = self.snapshot.at - at
+        return f"{max(seconds, 0.0):.1f} s" if abs(seconds) < ONE_CLOCK_SECONDS else ""
 
     def _root(self, runner: Runner) -> Runner:
         seen = {runner.id}
-        while (above := self._snapshot.runner_of.get(runner.parent_id)) and above.id not in seen:
+        while (above := self.snapshot.runner_of.get(runner.parent_id)) and above.id not in seen:
             seen.add(above.id)
             runner = above
         return runner
@@ -136,7 +136,7 @@ def _cycle(steps: Sequence[Step], place: int) -> tuple[int, int]:
 
 def _at(step: Step, began: float) -> str:
     seconds = step.at - began
-    return f"{seconds:.2f}" if abs(seconds) < _ONE_CLOCK_SECONDS else "?"
+    return f"{seconds:.2f}" if abs(seconds) < ONE_CLOCK_SECONDS else "?"
 
 
 def _function(task: str) -> str:

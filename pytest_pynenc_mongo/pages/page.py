@@ -13,6 +13,8 @@ from pytest_pynenc_mongo.pages.kinds import NAMES, SIGNS, kind_of_test
 from pytest_pynenc_mongo.pages.markup import Markup, element, together
 from pytest_pynenc_mongo.pages.record import Record, line_of
 from pytest_pynenc_mongo.snapshot import Snapshot
+from pytest_pynenc_mongo.story import sentences
+from pytest_pynenc_mongo.wording import Wording
 
 INDEX = "index.html"
 
@@ -38,7 +40,9 @@ class _Section(NamedTuple):
 
 def counts_of(snapshots: Iterable[Snapshot]) -> dict[str, int]:
     """Return how many invocations of the user's tasks there are of each kind."""
-    counts = Counter(pictures.kind_in(each, snapshot) for snapshot in snapshots for each in snapshot.own)
+    counts = Counter(
+        pictures.kind_in(each, words) for words in map(Wording, snapshots) for each in words.snapshot.own
+    )
     return {kind: counts[kind] for kind in SIGNS if counts[kind]}
 
 
@@ -97,7 +101,7 @@ def _shown(section: _Section) -> Markup:
 def _sections(story: Story) -> Iterator[_Section]:
     several = len(story.snapshots) > 1
     for number, snapshot in enumerate(story.snapshots):
-        for section in _of_app(snapshot, f"the test {story.record.outcome}"):
+        for section in _of_app(Wording(snapshot), f"the test {story.record.outcome}"):
             yield _Section(
                 f"{section.key}-{number}" if number else section.key,
                 f"{section.title} ({snapshot.app_id})" if several else section.title,
@@ -113,27 +117,26 @@ def _sections(story: Story) -> Iterator[_Section]:
         yield _Section("captured", "Captured", together(*folded))
 
 
-def _of_app(snapshot: Snapshot, end: str) -> Iterator[_Section]:
+def _of_app(words: Wording, end: str) -> Iterator[_Section]:
     """Return what there is to tell of an app, the picture first."""
-    sentences = list(_sentences(snapshot))
-    if sentences:
-        yield _Section("stands-out", "What stands out", _listed(sentences))
+    snapshot = words.snapshot
+    yield _Section("happened", "What happened", _listed(words))
     if snapshot.own:
-        yield _Section("timeline", "Timeline", _timeline(snapshot, end))
+        yield _Section("timeline", "Timeline", _timeline(words, end))
     if edges := pictures.edges_of(snapshot):
         circle = [element("p", _CIRCLE, class_="status failed")] if graph.circle(edges) else []
-        drawn = graph.drawn(pictures.graph_of(snapshot))
+        drawn = graph.drawn(pictures.graph_of(words))
         yield _Section("waits", "Who waits for whom", together(*circle, drawn))
     if snapshot.own:
-        yield _Section("invocations", "Invocations", _invocations(snapshot))
-    if histories := list(tables.histories(snapshot)):
+        yield _Section("invocations", "Invocations", _invocations(words))
+    if histories := list(tables.histories(words)):
         yield _Section("histories", "How they went", together(*histories))
     for key, title, content in (
-        ("queues", "Queues", tables.queues(snapshot)),
-        ("slots", "Slots", tables.slots(snapshot)),
-        ("triggers", "Triggers", tables.triggers(snapshot)),
-        ("events", "Events", tables.events(snapshot)),
-        ("runners", "Runners", tables.runners(snapshot)),
+        ("queues", "Queues", tables.queues(words)),
+        ("slots", "Slots", tables.slots(words)),
+        ("triggers", "Triggers", tables.triggers(words)),
+        ("events", "Events", tables.events(words)),
+        ("runners", "Runners", tables.runners(words)),
     ):
         if content:
             yield _Section(key, title, content)
@@ -141,35 +144,24 @@ def _of_app(snapshot: Snapshot, end: str) -> Iterator[_Section]:
         yield _Section("logs", "Logs", together(*map(tables.log, snapshot.logs)))
 
 
-def _timeline(snapshot: Snapshot, end: str) -> Markup:
-    shown = pictures.timeline_of(snapshot, end)
-    return together(timeline.drawn(shown), *_more(len(snapshot.own) - len(shown.lanes), "in the table below"))
+def _timeline(words: Wording, end: str) -> Markup:
+    shown = pictures.timeline_of(words, end)
+    return together(
+        timeline.drawn(shown), *_more(len(words.snapshot.own) - len(shown.lanes), "in the table below")
+    )
 
 
-def _invocations(snapshot: Snapshot) -> Markup:
-    return together(tables.invocations(snapshot), *_more(snapshot.left_out, "which the snapshot leaves out"))
+def _invocations(words: Wording) -> Markup:
+    return together(
+        tables.invocations(words), *_more(words.snapshot.left_out, "which the snapshot leaves out")
+    )
 
 
 def _more(number: int, where: str) -> list[Markup]:
     return [element("p", f"And {number} more, {where}.", class_="quiet")] if number > 0 else []
 
 
-def _sentences(snapshot: Snapshot) -> Iterator[Markup]:
-    """Return what a reader has to know first."""
-    if not snapshot.own:
-        yield element("span", "No task was called.")
-    if snapshot.nobody_runs:
-        yield element("span", snapshot.nobody_runs.partition(_LOG)[0])
-    for runner in snapshot.runners:
-        if runner.end and not snapshot.nobody_runs:
-            yield element("span", f"{pictures.described(runner)}, ended: {runner.end}")
-    for each in snapshot.own:
-        if why := "; ".join(filter(None, (each.exception, each.stuck, *each.remarks))):
-            link = element("a", f"{each.name} {each.short_id}", href=f"#{pictures.key_of(each)}")
-            yield together(link, f" {each.status}: {why}")
-    for sentence in snapshot.unread:
-        yield element("span", sentence)
-
-
-def _listed(sentences: Iterable[Markup]) -> Markup:
-    return element("ul", *(element("li", sentence) for sentence in sentences), class_="sentences")
+def _listed(words: Wording) -> Markup:
+    """Return what a reader has to know first, as the story in pytest's report begins."""
+    told = (sentence.partition(_LOG)[0] for sentence in sentences(words.snapshot))
+    return element("ul", *(element("li", tables.linked(each, words)) for each in told), class_="sentences")

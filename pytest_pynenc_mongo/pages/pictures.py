@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pytest_pynenc_mongo.pages import graph, timeline
 from pytest_pynenc_mongo.pages.durations import in_words
 from pytest_pynenc_mongo.pages.kinds import HELD, kind_of
-from pytest_pynenc_mongo.snapshot import Invocation, Runner, Snapshot
+from pytest_pynenc_mongo.snapshot import Invocation, Snapshot
+from pytest_pynenc_mongo.wording import ONE_CLOCK_SECONDS, Wording
 
 _MOST_LANES = 60
 _MOST_NODES = 40
 _SHORTEST_SECONDS = 0.001
-# what differs more is of another clock, one that a test has frozen
-_ONE_CLOCK_SECONDS = 24 * 3600.0
 
 
 def key_of(invocation: Invocation) -> str:
@@ -19,59 +18,48 @@ def key_of(invocation: Invocation) -> str:
     return f"i-{invocation.id}"
 
 
-def called(invocation: Invocation) -> str:
-    return f"{invocation.name}({invocation.arguments})"
+def who(words: Wording, runner_id: str) -> str:
+    """Return who had an invocation in a few words; empty for nobody."""
+    return words.runner(runner_id) if runner_id else ""
 
 
-def described(runner: Runner) -> str:
-    """Return a runner in a few words."""
-    names = {"test": f"{runner.kind} in the test's process", "": runner.kind}
-    return f"{names.get(runner.role, runner.role)}, pid {runner.pid}"
-
-
-def who(snapshot: Snapshot, runner_id: str) -> str:
-    """Return a runner of a snapshot in a few words, the beginning of its id where that is all we know."""
-    runner = snapshot.runner_of.get(runner_id)
-    return described(runner) if runner else runner_id[:8]
-
-
-def since(at: float, snapshot: Snapshot) -> str:
+def since(at: float, words: Wording) -> str:
     """Return when something was, seen from the first invocation."""
-    seconds = at - snapshot.began
-    return f"+{in_words(max(seconds, 0))}" if abs(seconds) < _ONE_CLOCK_SECONDS else "?"
+    seconds = at - words.snapshot.began
+    return f"+{in_words(max(seconds, 0))}" if abs(seconds) < ONE_CLOCK_SECONDS else "?"
 
 
-def has_died(invocation: Invocation, snapshot: Snapshot) -> bool:
+def has_died(invocation: Invocation, words: Wording) -> bool:
     """Return whether the runner that has an unfinished invocation is known to be dead."""
-    runner = snapshot.runner_of.get(invocation.runner_id)
+    runner = words.snapshot.runner_of.get(invocation.runner_id)
     return invocation.status in HELD and runner is not None and not runner.is_alive
 
 
-def kind_in(invocation: Invocation, snapshot: Snapshot) -> str:
+def kind_in(invocation: Invocation, words: Wording) -> str:
     """Return the kind of an invocation's status."""
-    return "died" if has_died(invocation, snapshot) else kind_of(invocation.status)
+    return "died" if has_died(invocation, words) else kind_of(invocation.status)
 
 
-def about(invocation: Invocation, snapshot: Snapshot) -> str:
+def about(invocation: Invocation, words: Wording) -> str:
     """Return what a name in a picture has under it."""
     retries = f"{invocation.retries} {'retry' if invocation.retries == 1 else 'retries'}"
     parts = (
         invocation.short_id,
         invocation.status,
         retries if invocation.retries else "",
-        who(snapshot, invocation.runner_id),
+        who(words, invocation.runner_id),
         invocation.exception,
     )
     return " · ".join(filter(None, parts))
 
 
-def timeline_of(snapshot: Snapshot, end: str) -> timeline.Timeline:
+def timeline_of(words: Wording, end: str) -> timeline.Timeline:
     """Return lanes of the user's invocations, of the suspicious ones first where there are too many."""
-    chosen = _chosen(snapshot.own, _MOST_LANES)
-    began, until = _span(chosen, snapshot.at)
+    chosen = _chosen(words.snapshot.own, _MOST_LANES)
+    began, until = _span(chosen, words.snapshot.at)
     return timeline.Timeline(
-        lanes=tuple(_lane(each, snapshot, began, until) for each in chosen),
-        waits=tuple(timeline.Wait(*edge) for edge in edges_of(snapshot)),
+        lanes=tuple(_lane(each, words, began, until) for each in chosen),
+        waits=tuple(timeline.Wait(*edge) for edge in edges_of(words.snapshot)),
         until=until - began,
         end=end,
     )
@@ -80,20 +68,20 @@ def timeline_of(snapshot: Snapshot, end: str) -> timeline.Timeline:
 def _span(invocations: Sequence[Invocation], now: float) -> tuple[float, float]:
     """Return the instants of the axis's ends: of this clock, or of the frozen one that all of them have."""
     instants = [at for each in invocations for _, at in _statuses(each)]
-    of_this_clock = [at for at in instants if abs(now - at) < _ONE_CLOCK_SECONDS]
+    of_this_clock = [at for at in instants if abs(now - at) < ONE_CLOCK_SECONDS]
     began = min(of_this_clock or instants)
     until = max(*of_this_clock, now) if of_this_clock else max(instants)
     return began, max(until, began + _SHORTEST_SECONDS)
 
 
-def graph_of(snapshot: Snapshot) -> graph.Graph:
+def graph_of(words: Wording) -> graph.Graph:
     """Return those that wait, and those that they wait for."""
-    edges = edges_of(snapshot)
+    edges = edges_of(words.snapshot)
     involved = {key for edge in edges for key in edge}
-    nodes = [each for each in snapshot.own if key_of(each) in involved][:_MOST_NODES]
+    nodes = [each for each in words.snapshot.own if key_of(each) in involved][:_MOST_NODES]
     return graph.Graph(
         tuple(
-            graph.Node(key_of(each), called(each), about(each, snapshot), kind_in(each, snapshot))
+            graph.Node(key_of(each), words.call(each), about(each, words), kind_in(each, words))
             for each in nodes
         ),
         edges,
@@ -116,15 +104,15 @@ def _chosen(invocations: Sequence[Invocation], most: int) -> list[Invocation]:
     return [each for each in invocations if each.id in kept]
 
 
-def _lane(invocation: Invocation, snapshot: Snapshot, began: float, until: float) -> timeline.Lane:
+def _lane(invocation: Invocation, words: Wording, began: float, until: float) -> timeline.Lane:
     return timeline.Lane(
         key_of(invocation),
-        called(invocation),
-        about(invocation, snapshot),
+        words.call(invocation),
+        about(invocation, words),
         tuple(
             timeline.Step(status, min(max(at, began), until) - began) for status, at in _statuses(invocation)
         ),
-        has_died=has_died(invocation, snapshot),
+        has_died=has_died(invocation, words),
     )
 
 

@@ -1,14 +1,16 @@
 """A snapshot as tables: invocations, how they went, queues, slots, triggers, events, runners, logs."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_pynenc_mongo.pages.durations import in_words
 from pytest_pynenc_mongo.pages.kinds import SIGNS, kind_of
 from pytest_pynenc_mongo.pages.markup import Markup, element, together
-from pytest_pynenc_mongo.pages.pictures import called, described, key_of, kind_in, since, who
-from pytest_pynenc_mongo.snapshot import Invocation, Log, Runner, Snapshot
+from pytest_pynenc_mongo.pages.pictures import key_of, kind_in, since, who
+from pytest_pynenc_mongo.snapshot import Invocation, Log, Runner
+from pytest_pynenc_mongo.wording import Wording
 
-_CLASSES = {"took": "number", "retries": "number", "status": "short", "run by": "name"}
+_CLASSES = {"took": "number", "retries": "number", "status": "short", "who": "name"}
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], ids: Iterable[str] = ()) -> Markup:
@@ -33,26 +35,26 @@ def status(name: str, kind: str = "") -> Markup:
     return element("span", f"{SIGNS[kind]} {name}", class_=f"status {kind}")
 
 
-def invocations(snapshot: Snapshot) -> Markup:
+def invocations(words: Wording) -> Markup:
     """Return the invocations, the suspicious ones first."""
-    shown = sorted(snapshot.own, key=lambda each: not each.is_suspicious)
+    shown = sorted(words.snapshot.own, key=lambda each: not each.is_suspicious)
     rows = (
         (
-            _call(each),
-            status(each.status, kind_in(each, snapshot)),
+            _call(each, words),
+            status(each.status, kind_in(each, words)),
             "" if each.seconds is None else in_words(each.seconds),
             _retries(each),
-            who(snapshot, each.runner_id),
+            who(words, each.runner_id),
             _outcome(each),
         )
         for each in shown
     )
-    heads = ("invocation", "status", "took", "retries", "run by", "what came of it")
+    heads = ("invocation", "status", "took", "retries", "who", "what came of it")
     return table(heads, rows, map(key_of, shown))
 
 
-def _call(invocation: Invocation) -> Markup:
-    name = element("code", element("b", invocation.name), f"({invocation.arguments})")
+def _call(invocation: Invocation, words: Wording) -> Markup:
+    name = element("code", element("b", words.task(invocation.task)), f"({invocation.arguments})")
     return together(name, " ", element("small", invocation.short_id, title=invocation.id))
 
 
@@ -67,93 +69,107 @@ def _outcome(invocation: Invocation) -> Markup:
     return together(*(element(tag, text) for tag, text in (*stored, *remarks) if text))
 
 
-def histories(snapshot: Snapshot) -> Iterator[Markup]:
+def histories(words: Wording) -> Iterator[Markup]:
     """Return how each suspicious invocation went, folded, with its task's own traceback."""
-    for each in snapshot.own:
+    for each in words.snapshot.own:
         if each.is_suspicious and (each.steps or each.traceback):
-            name = element("code", called(each))
+            name = element("code", words.call(each))
             summary = together(
-                status(each.status, kind_in(each, snapshot)), " ", name, " ", element("small", each.short_id)
+                status(each.status, kind_in(each, words)), " ", name, " ", element("small", each.short_id)
             )
             traceback = element("pre", each.traceback) if each.traceback else ""
-            yield element("details", element("summary", summary), traceback, _history(each, snapshot))
+            yield element("details", element("summary", summary), traceback, _history(each, words))
 
 
-def _history(invocation: Invocation, snapshot: Snapshot) -> Markup:
+def _history(invocation: Invocation, words: Wording) -> Markup:
     rows = (
-        (since(step.at, snapshot), status(step.status), who(snapshot, step.runner_id))
-        for step in invocation.steps
+        (since(step.at, words), status(step.status), who(words, step.runner_id)) for step in invocation.steps
     )
     return table(("at", "status", "by"), rows)
 
 
-def queues(snapshot: Snapshot) -> Markup:
+def queues(words: Wording) -> Markup:
     rows = (
         (
             element("code", queue.name),
-            _links(queue.waiting, snapshot) or "nothing",
-            "; ".join(who(snapshot, key) for key in queue.consumers)
+            _links(queue.waiting, words) or "nothing",
+            "; ".join(who(words, key) for key in queue.consumers)
             or element("span", "nobody", class_="status failed" if queue.waiting else "quiet"),
         )
-        for queue in snapshot.queues
+        for queue in words.snapshot.queues
     )
     return table(("queue", "waiting in it", "consumed by"), rows)
 
 
-def slots(snapshot: Snapshot) -> Markup:
-    rows = ((element("code", slot.task), _links([slot.holder_id], snapshot)) for slot in snapshot.slots)
+def slots(words: Wording) -> Markup:
+    rows = (
+        (element("code", words.task(slot.task)), _links([slot.holder_id], words))
+        for slot in words.snapshot.slots
+    )
     return table(("one at a time", "held by"), rows)
 
 
-def triggers(snapshot: Snapshot) -> Markup:
+def triggers(words: Wording) -> Markup:
     rows = (
         (
-            element("code", trigger.task),
+            element("code", words.task(trigger.task)),
             f" {trigger.logic} ".join(trigger.conditions),
             str(trigger.fired or "never"),
             trigger.remark,
         )
-        for trigger in snapshot.triggers
+        for trigger in words.snapshot.triggers
     )
     return table(("task", "triggered by", "fired", "remark"), rows)
 
 
-def events(snapshot: Snapshot) -> Markup:
+def events(words: Wording) -> Markup:
     rows = (
         (
-            since(event.at, snapshot),
+            since(event.at, words),
             element("code", event.code),
             element("code", event.payload),
-            _links(event.triggered, snapshot) or ("nothing" if event.is_matched else "nobody waited for it"),
+            _links(event.triggered, words) or ("nothing" if event.is_matched else "nobody waited for it"),
         )
-        for event in snapshot.events
+        for event in words.snapshot.events
     )
     return table(("at", "event", "payload", "started"), rows)
 
 
-def _links(ids: Iterable[str], snapshot: Snapshot) -> Markup:
-    return together(*(_link(invocation_id, snapshot) for invocation_id in ids), between=", ")
+def _links(ids: Iterable[str], words: Wording) -> Markup:
+    return together(*(_link(invocation_id, words) for invocation_id in ids), between=", ")
 
 
-def _link(invocation_id: str, snapshot: Snapshot) -> Markup:
-    invocation = snapshot.invocation_of.get(invocation_id)
+def _link(invocation_id: str, words: Wording) -> Markup:
+    invocation = words.snapshot.invocation_of.get(invocation_id)
     if invocation is None or invocation.is_core:
         return element("code", invocation_id[:8])
-    return element("a", f"{invocation.name} {invocation.short_id}", href=f"#{key_of(invocation)}")
+    return element("a", words.named(invocation), href=f"#{key_of(invocation)}")
 
 
-def runners(snapshot: Snapshot) -> Markup:
+def linked(sentence: str, words: Wording) -> Markup:
+    """Return a sentence whose short ids lead to the rows of their invocations."""
+    shown = {each.short_id: each for each in words.snapshot.own if each.short_id.strip()}
+    if not shown:
+        return together(sentence)
+    parts = re.split(f"({'|'.join(map(re.escape, shown))})", sentence)
+    return together(
+        *(element("a", part, href=f"#{key_of(shown[part])}") if part in shown else part for part in parts)
+    )
+
+
+def runners(words: Wording) -> Markup:
     rows = (
         (
-            described(runner),
+            words.runner(runner.id),
+            runner.kind,
             element("code", runner.id[:8], title=runner.id),
             runner.host,
             ", ".join(runner.queues) or "all queues",
             _life(runner),
         )
-        for runner in snapshot.runners
+        for runner in words.snapshot.runners
     )
-    return table(("runner", "id", "host", "takes from", "now"), rows)
+    return table(("runner", "kind", "id", "host", "takes from", "now"), rows)
 
 
 def _life(runner: Runner) -> Markup:

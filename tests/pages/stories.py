@@ -105,6 +105,7 @@ LINES = (
     "WARNING  pynenc.shop:app.py:12 no water, again",
     "ERROR    pynenc.shop:app.py:12 no water",
 )
+CIRCLE = "left waits for right, right waits for left"
 NEVER_RUN = (
     "it was never run, and has no result: 89abcdef was running, running_concurrency=task allows one, and "
     "reroute_on_concurrency_control is off"
@@ -150,10 +151,10 @@ def invocations() -> tuple[Invocation, ...]:
             ("registered", 0.041),
             queue="ships",
             parent_id=order,
-            stuck="it waits in queue 'ships', which nobody consumes",
+            stuck="nobody consumes queue 'ships' of ship, only 'shop' is consumed",
         ),
-        running("1ef70000-5", "left", 0.2, "419470000-6", arguments="1"),
-        running("419470000-6", "right", 0.24, "1ef70000-5", arguments="2"),
+        running("1ef70000-5", "left", 0.2, "419470000-6", arguments="1", stuck=CIRCLE),
+        running("419470000-6", "right", 0.24, "1ef70000-5", arguments="2", stuck=CIRCLE),
         invocation(
             "89abcdef-8",
             "shop.app.once",
@@ -169,7 +170,9 @@ def invocations() -> tuple[Invocation, ...]:
             remarks=(NEVER_RUN,),
         ),
         replace(
-            running("dead0000-0", "mill", 0.3), runner_id="worker-3", stuck="its process ended with SIGSEGV"
+            running("dead0000-0", "mill", 0.3),
+            runner_id="worker-3",
+            stuck="process 6311 that ran mill ended with SIGSEGV",
         ),
         ran("c04e0000-9", 0.1, 0.2, is_core=True, arguments="of pynenc's own"),
     )
