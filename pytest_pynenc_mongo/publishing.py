@@ -7,6 +7,7 @@ them, empties the folder before the first and writes the index after the last.
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,10 +120,11 @@ def _story(outcome: pytest.TestReport, said: str, snapshots: "tuple[Snapshot, ..
 
 
 def _cause(outcome: pytest.TestReport) -> str:
-    """Return what a test failed of, as its traceback ends; empty if it has not."""
+    """Return what a test failed of, without a task's traceback in its notes; empty if it has not."""
     crash = getattr(outcome.longrepr, "reprcrash", None)
     lines = crash.message.splitlines() if crash else outcome.longreprtext.splitlines()[-1:]
-    return "\n".join(lines[:_MOST_LINES_OF_CAUSE])[:_MOST_CHARACTERS_OF_CAUSE]
+    said = list(takewhile(lambda line: not line.startswith("Traceback "), lines))
+    return "\n".join(said[:_MOST_LINES_OF_CAUSE])[:_MOST_CHARACTERS_OF_CAUSE]
 
 
 def _shortened(text: str) -> str:

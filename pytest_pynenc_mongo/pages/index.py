@@ -37,7 +37,7 @@ def _row(file: str, record: Record) -> Markup:
         element("a", record.name, href=quote(file)),
         " ",
         element("small", f"{record.file}, {in_words(record.seconds)}"),
-        *([element("div", record.cause, class_="code")] if record.cause else []),
+        *([element("div", record.cause.partition("\n")[0], class_="code")] if record.cause else []),
         *([pills(record.counts)] if record.counts else []),
         class_=kind,
     )

@@ -13,7 +13,7 @@ from tests.plugin.helpers import make_shop, output, run
 HOSTILE = "<script>alert('1')</script>"
 TEA = f"""
     import pytest
-    from shop.app import add, echo, fail, pid
+    from shop.app import add, die, echo, fail
 
     @pytest.fixture
     def falls_apart():
@@ -39,6 +39,10 @@ TEA = f"""
     def test_teardown(pynenc_runner, falls_apart):
         assert add(2, 2).result == 4
 
+    def test_worker_dies_unseen(pynenc_worker, pynenc_wait):
+        die()
+        pynenc_wait.until(lambda: not pynenc_worker.is_alive)
+
     def test_setup(is_broken, pynenc_app):
         pass
 
@@ -49,6 +53,10 @@ ECHO = """
     @app.task
     def echo(word: str) -> str:
         return word
+
+    @app.task
+    def die() -> None:
+        os._exit(3)
 """
 
 
@@ -84,16 +92,21 @@ def test_workers_of_xdist_fill_one_folder_and_the_controller_writes_the_index(sh
     files.prepare(folder)
     stale = files.add(folder, stories.full())
     result = run(shop, "-n", "2", "--pynenc-mongo-report=build/pages")
-    result.assert_outcomes(failed=6, errors=2, passed=2)
-    assert output(result).count(f"pages of 5 tests: {folder / 'index.html'}") == 1
+    result.assert_outcomes(failed=6, errors=3, passed=3)
+    assert output(result).count(f"pages of 6 tests: {folder / 'index.html'}") == 1
     assert not stale.exists()
     records = records_in(folder)
-    assert len({*folder.iterdir()}) == len(records) + 1 == 6
-    assert {name for name in records if not name.startswith("test_words")} == {"test_fails"}
+    assert len({*folder.iterdir()}) == len(records) + 1 == 7
+    assert {name for name in records if not name.startswith("test_words")} == {
+        "test_fails",
+        "test_worker_dies_unseen",
+    }
     index = Page((folder / "index.html").read_text())
     assert {page.name for page in folder.iterdir()} - {"index.html"} == {*index.links} - {"data:,"}
-    assert "5 failed" in index.text
+    assert "6 failed" in index.text
 
+    assert records["test_worker_dies_unseen"].phase == "teardown"
+    assert records["test_worker_dies_unseen"].counts == {"died": 1}
     assert records["test_fails"].counts == {"success": 1, "failed": 1}
     fails = Page(page_of(folder, "test_fails").read_text())
     for text in ("add(x=1, y=2)", "ValueError: sold out", "here we go", "worker ", "the test failed at"):
