@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 _PAGE_SECONDS = 30.0
 # the same route with other data shows nothing new after a few
-_PAGES_A_ROUTE = 3
+_PAGES_A_ROUTE = 2
 _LINK = re.compile(r"""(?:href|src|hx-get)=["'](/[^"'#$\s{]*)["'#]""")
 _PARAMETER = re.compile(r"{(\w+)(?::path)?}")
 _ERROR_TITLES = ("<title>Error", "Critical Error")
