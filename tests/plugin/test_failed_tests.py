@@ -65,13 +65,14 @@ DOZE = """
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_nothing_waits_for_its_tasks_and_processes(
     pytester: pytest.Pytester, on_engine: tuple[str, ...], in_mode: tuple[str, ...]
 ) -> None:
     # longer than the run may take: no test waits for that
     make_shop(pytester, "pynenc_mongo_runner_timeout = 300", source=dedent(SHOP) + dedent(DOZE))
     pytester.makepyfile(FAILING)
-    result = run(pytester, *on_engine, *in_mode, "--dist=loadfile")
+    result = run(pytester, *on_engine, *in_mode, "--dist=loadfile", seconds=100)
     # a timeout fails a test once, too
     result.assert_outcomes(failed=7, passed=4)
     assert "Timeout (>2.0s)" in output(result)

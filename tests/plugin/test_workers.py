@@ -250,6 +250,7 @@ def test_a_worker_that_does_not_stop_is_killed_and_reported(pytester: pytest.Pyt
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_a_breakpoint_in_a_worker_names_the_remedy(
     pytester: pytest.Pytester, on_engine: tuple[str, ...], in_mode: tuple[str, ...]
 ) -> None:
@@ -279,4 +280,4 @@ def test_a_breakpoint_in_a_worker_names_the_remedy(
             assert stop().result == 3
         """
     )
-    run(pytester, *on_engine, *in_mode).assert_outcomes(passed=8)
+    run(pytester, *on_engine, *in_mode, seconds=100).assert_outcomes(passed=8)
