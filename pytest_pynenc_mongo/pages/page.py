@@ -123,10 +123,8 @@ def _of_app(words: Wording, end: str) -> Iterator[_Section]:
     yield _Section("happened", "What happened", _listed(words))
     if snapshot.own:
         yield _Section("timeline", "Timeline", _timeline(words, end))
-    if edges := pictures.edges_of(snapshot):
-        circle = [element("p", _CIRCLE, class_="status failed")] if graph.circle(edges) else []
-        drawn = graph.drawn(pictures.graph_of(words))
-        yield _Section("waits", "Who waits for whom", together(*circle, drawn))
+    if pictures.edges_of(snapshot):
+        yield _Section("waits", "Who waits for whom", _waits(words))
     if snapshot.own:
         yield _Section("invocations", "Invocations", _invocations(words))
     if histories := list(tables.histories(words)):
@@ -149,6 +147,14 @@ def _timeline(words: Wording, end: str) -> Markup:
     return together(
         timeline.drawn(shown), *_more(len(words.snapshot.own) - len(shown.lanes), "in the table below")
     )
+
+
+def _waits(words: Wording) -> Markup:
+    shown = pictures.graph_of(words)
+    circle = [element("p", _CIRCLE, class_="status failed")] if graph.circle(shown.edges) else []
+    involved = {key for edge in shown.edges for key in edge}
+    more = _more(len(involved) - len(shown.nodes), "in the table below")
+    return together(*circle, graph.drawn(shown), *more)
 
 
 def _invocations(words: Wording) -> Markup:

@@ -1,5 +1,7 @@
 """The page of a test and the index, as their texts: complete, safe, the same for the same snapshot."""
 
+from itertools import pairwise
+
 import pytest
 
 from pytest_pynenc_mongo.pages import index, page
@@ -121,6 +123,15 @@ def test_a_clock_that_a_test_has_frozen_does_not_stretch_the_axis(frozen_at: flo
     )
     [ran] = [each for each in read(stories.story(told)).all("rect") if "success" in each.attributes["class"]]
     assert (ran.attributes["x"], ran.attributes["width"]) == ("25%", "75%")
+
+
+def test_of_a_long_chain_of_waits_the_first_are_drawn() -> None:
+    names = [f"{number:08x}" for number in range(50)]
+    chain = [stories.running(name, "call", 0.0, waited) for name, waited in pairwise(names)]
+    told = read(stories.story(stories.snapshot(*chain, stories.running(names[-1], "call", 0.0))))
+    assert len([each for each in told.all("path") if "marker-end" in each.attributes]) == 39
+    assert "And 10 more, in the table below." in told.text
+    assert "are a circle" not in told.text
 
 
 def test_a_test_without_a_task_says_so() -> None:
