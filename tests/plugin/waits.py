@@ -29,6 +29,8 @@ SHOP = """
         elif how == "SystemExit":
             sys.exit(0)
         os.kill(os.getpid(), getattr(signal, how))
+        # another thread may be the one that gets it, a moment later
+        threading.Event().wait(10)
 
     @app.task
     def wait_for_one_who_dies() -> None:
