@@ -32,7 +32,6 @@ class Histories:
         """Return the records of an invocation, oldest first."""
         wanted = {"invocation_id": invocation_id}
         found = find_all(self._collections.existing(HISTORY), wanted, sort=list(BY_KEY))
-        # of two changes within one microsecond the status itself knows which came first
         return sorted(map(documents.decode_history, found), key=_instants)
 
     def of_each(self, invocation_ids: Sequence[str]) -> dict[str, list[InvocationHistory]]:
@@ -81,4 +80,5 @@ class Histories:
 
 
 def _instants(history: InvocationHistory) -> tuple[datetime, datetime]:
-    return history.timestamp, history.status_record.timestamp
+    """When the status changed comes first: who changed it next may have been quicker to tell of that."""
+    return history.status_record.timestamp, history.timestamp
