@@ -51,7 +51,7 @@ snapshots = st.builds(
     queues=st.lists(st.builds(Queue, texts, some_ids, some_ids), max_size=8).map(tuple),
     slots=st.lists(st.builds(Slot, texts, ids), max_size=8).map(tuple),
     triggers=st.lists(st.builds(Trigger, conditions=some_texts), max_size=8).map(tuple),
-    events=st.lists(st.builds(Event, triggered=some_ids), max_size=8).map(tuple),
+    events=st.lists(st.builds(Event, at=instants, triggered=some_ids), max_size=8).map(tuple),
     logs=st.lists(st.builds(Log, lines=some_texts), max_size=2).map(tuple),
     unread=some_texts,
 )
