@@ -67,6 +67,7 @@ def test_controlled_final(who, pynenc_wait):
 
 
 def test_trigger_not_fired(who, pynenc_event):
+    assert brew(1).result == 2
     (packed,) = pynenc_event("order payed", {"order": "A-7"})
     assert packed.result == "packed"
 
