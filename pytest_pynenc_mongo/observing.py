@@ -13,6 +13,7 @@ from pytest_pynenc_mongo.snapshot import Invocation, Queue, Runner, Slot, Snapsh
 
 if TYPE_CHECKING:
     from pynenc import Pynenc
+    from pynenc.invocation.status import InvocationStatus
 
     from pynenc_mongo.broker.mongo_broker import MongoBroker
     from pynenc_mongo.orchestrator.invocations import Registered
@@ -116,9 +117,16 @@ class _Look:
 
 
 def _worth_telling(registered: "Sequence[Registered]") -> "list[Registered]":
-    """Return the user's invocations, those first that have not ended well; no more than anybody reads."""
+    """Return the user's invocations that tell most, no more than anybody reads.
+
+    Those that failed, then unfinished ones, the oldest first: what a test waits for called all the others.
+    """
     own = [each for each in registered if not invocations_seen.is_core(each)]
-    return sorted(own, key=lambda each: each.record.status.value == "success")[:_MOST_TOLD]
+    return sorted(own, key=lambda each: (_rank(each.record.status), each.registered_at))[:_MOST_TOLD]
+
+
+def _rank(status: "InvocationStatus") -> int:
+    return {"failed": 0, "success": 2}.get(status.value, 1)
 
 
 def _named_in(invocations: Iterable[Invocation]) -> list[str]:

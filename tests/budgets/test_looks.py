@@ -1,13 +1,18 @@
 """What a look at an app costs, once a test has failed; and that what it meets is no failure of its own."""
 
+from datetime import UTC, datetime, timedelta
 from unittest import mock
 
 import pytest
 from pynenc import Pynenc
+from pynenc.identifiers.invocation_id import InvocationId
+from pynenc.identifiers.task_id import TaskId
+from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 
 from pynenc_mongo.errors import MongoOutageError
+from pynenc_mongo.orchestrator.invocations import Registered
 from pynenc_mongo.storage import client
-from pytest_pynenc_mongo import story
+from pytest_pynenc_mongo import observing, story
 from pytest_pynenc_mongo.observing import observe
 from tests.budgets.test_commands import (  # noqa: F401 - fixtures
     app,
@@ -62,3 +67,20 @@ def test_a_server_that_has_gone_is_asked_nothing(
     seen = observe(used_app)
     assert story.lines(seen) == ["nothing could be read: mongomock (pid 7) ended with SIGKILL"]
     assert texts(commands) == []
+
+
+def test_of_many_those_are_told_that_failed_and_those_that_came_first() -> None:
+    task, start = TaskId("shop.app", "recurse"), datetime(2026, 1, 1, tzinfo=UTC)
+
+    def registered(second: int, status: InvocationStatus) -> Registered:
+        at = start + timedelta(seconds=second)
+        record = InvocationStatusRecord(status, None, at)
+        return Registered(InvocationId(str(second)), task, record, at, 0, has_slot=False)
+
+    done = [registered(second, InvocationStatus.SUCCESS) for second in range(10)]
+    waiting = [registered(second, InvocationStatus.PAUSED) for second in range(10, 200)]
+    failed = registered(200, InvocationStatus.FAILED)
+    told = observing._worth_telling([failed, *reversed(waiting), *reversed(done)])
+    assert told[0] == failed
+    assert told[1:] == waiting[: len(told) - 1]
+    assert 20 < len(told) < 100
