@@ -11,6 +11,10 @@ class Url(str):
     def __repr__(self) -> str:
         return _masked(str.__repr__(self))
 
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        # any process reads it, jsonpickle too, and finds a plain text
+        return str, (str(self),)
+
 
 def compared(operator: str, left: Any, right: Any) -> list[str] | None:
     """Return how pytest tells of a comparison that failed, if a `Url` takes part in it; else None.

@@ -66,12 +66,15 @@ SHOWN = """
     from pathlib import Path
 
     import pytest
+    from jsonpickle import decode, encode
 
     @pytest.fixture
     def password(pynenc_mongo_url):
         Path("password").write_text(pynenc_mongo_url.partition("@")[0].rpartition(":")[2])
         assert json.loads(json.dumps(pynenc_mongo_url)) == pynenc_mongo_url
-        assert pickle.loads(pickle.dumps(pynenc_mongo_url)) == pynenc_mongo_url
+        pickled, text = pickle.dumps(pynenc_mongo_url), encode(pynenc_mongo_url, keys=True)
+        for copy in (pickle.loads(pickled), decode(text, keys=True)):
+            assert type(copy) is str and copy == pynenc_mongo_url
 
     def test_the_url(password, pynenc_mongo_url):
         assert pynenc_mongo_url == "mongodb://localhost"

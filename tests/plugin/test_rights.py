@@ -1,6 +1,7 @@
 """Runs of a user with few rights: with a database of their own each, and within one that the user names."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -200,7 +201,7 @@ def test_within_one_database_a_dead_run_s_collections_are_swept_and_kept_ones_st
     result = run(shop, *options, "-k", "fails", "--pynenc-mongo-keep=failed")
     result.stdout.fnmatch_lines([f"dropped {dead}.* in {SHARED}, whose run has ended"])
     (kept,) = prefixes()
-    how_to_open = f"mongosh '{embedded_url}' then `use {SHARED}`"
+    how_to_open = f"mongosh {shlex.quote(embedded_url)} then `use {SHARED}`"
     result.stdout.fnmatch_lines([f"kept {kept}.[*] in {SHARED}, as *::test_fails left it: {how_to_open}"])
     assert shared[SHARED][f"{kept}.shop.broker_messages"].count_documents({}) == 1
     result = run(shop, *options, "-k", "empty")
