@@ -31,6 +31,11 @@ class Executor(Protocol):
     @property
     def is_alive(self) -> bool: ...
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether it lives and is made to stand still."""
+        ...
+
     def how_it_ended(self) -> str:
         """How it ended, with the last lines of its log."""
         ...

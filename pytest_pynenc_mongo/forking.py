@@ -9,6 +9,7 @@ import gc
 import multiprocessing
 import os
 import selectors
+import signal
 import socket
 import sys
 import threading
@@ -84,6 +85,7 @@ def serve(connection: socket.socket, parent_pid: int) -> Fork | None:
             elif fork := _answer(server, Path(os.fsdecode(message)), Descriptors(*received)):
                 return fork
         if os.getppid() != parent_pid:
+            _end_children(server)
             return None
     return None
 
@@ -126,6 +128,13 @@ def _tell_end(server: _Server, pidfd: int) -> None:
     with contextlib.suppress(BrokenPipeError):  # nobody asks any more
         os.write(pipe, str(code).encode())
     os.close(pipe)
+
+
+def _end_children(server: _Server) -> None:
+    """End those that cannot see that the run is gone, for they are paused; the others do so by themselves."""
+    for pid, _ in server.children.values():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _leave(server: _Server) -> None:

@@ -122,14 +122,25 @@ class Child:
             pause.wait(_LOOK_EVERY_SECONDS)
         return not self.is_alive
 
+    def pause(self) -> None:
+        """Stop it and every process of its group (SIGSTOP) until `resume`."""
+        self._to_group(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it and every process of its group go on (SIGCONT)."""
+        self._to_group(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it and every process of its group at once (SIGKILL), and wait until it is gone."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self._to_group(signal.SIGKILL)
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+    def _to_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
 
 
 def tail_of(log: str) -> str:

@@ -16,8 +16,8 @@ _STEP_SECONDS = 0.2
 class Recover:
     """Does now what pynenc's two recovery tasks do in time, for one app: `recover()`, `recover(another_app)`.
 
-    Dead are, at once, the runners of workers that have ended, runners here that have stopped or failed, and
-    children of runners whose process has ended. A runner that lives loses nothing, however silent it is.
+    Dead are, at once, the runners of workers that have ended or are paused, runners here that have stopped or
+    failed, and children of runners whose process has ended. Another one loses nothing, however silent it is.
     """
 
     def __init__(self, app: "Pynenc") -> None:
@@ -64,6 +64,10 @@ class _Deaths:
         context = self._app.state_backend.get_runner_context(runner_id)
         if context is None:  # it died before it could say who it is
             return True
-        if any(not executor.is_alive and executor.has(context) for executor in self._executors.all):
+        if any(_is_silent(executor) and executor.has(context) for executor in self._executors.all):
             return True
         return any(prospects.end_of(self._executors, each) for each in executors.lineage(context))
+
+
+def _is_silent(executor: executors.Executor) -> bool:
+    return executor.is_paused or not executor.is_alive

@@ -87,6 +87,11 @@ class _RunnerThread:
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
+    @property
+    def is_paused(self) -> bool:
+        """Never: the test process cannot stand still and go on."""
+        return False
+
     def start(self, seconds: float) -> None:
         self._thread.start()
         try:

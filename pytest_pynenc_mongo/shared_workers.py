@@ -134,6 +134,7 @@ class SharedWorker(Worker):
         :raises RunnerError: if it had to be killed, or had ended by itself; with the tail of its log
         """
         left = ""
+        self.resume()
         try:
             if self.is_alive:
                 left = self._rest()

@@ -30,10 +30,12 @@ class Worker:
         self._stop_seconds = stop_seconds
         self._is_meant_to_end = False
         self._is_hurried = False
+        self._is_paused = False
         self.pid = child.pid
 
     def __repr__(self) -> str:
-        state = "alive" if self.exit_code is None else f"ended with {ending(self.exit_code)}"
+        living = "paused" if self.is_paused else "alive"
+        state = living if self.exit_code is None else f"ended with {ending(self.exit_code)}"
         return f"Worker(pid={self.pid}, app={self._app_id!r}, {state})"
 
     @property
@@ -44,6 +46,11 @@ class Worker:
     @property
     def is_alive(self) -> bool:
         return self._child.is_alive
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it stands still, by `pause`; dead it does not."""
+        return self._is_paused and self.is_alive
 
     @property
     def exit_code(self) -> int | None:
@@ -57,6 +64,7 @@ class Worker:
         """
         ended_by_itself = not (self._is_meant_to_end or self.is_alive)
         self._is_meant_to_end = True
+        self.resume()
         if ended_by_itself:
             self._child.kill()
             raise RunnerError(self.how_it_ended())
@@ -68,8 +76,28 @@ class Worker:
         self._is_meant_to_end = True
         self._child.kill()
 
+    def pause(self) -> None:
+        """Have the worker, and every process that it started, stand still (SIGSTOP), as a machine that hangs.
+
+        It gives no sign of life, and `pynenc_recover()` takes from it what it has in its hands. It goes on by
+        `resume`, and at the end of its test.
+
+        :raises RunnerError: if it has ended
+        """
+        if not self.is_alive:
+            raise RunnerError(f"cannot pause what does not run: {self.how_it_ended()}")
+        self._child.pause()
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Let a paused worker go on (SIGCONT) where it was."""
+        if self.is_paused:
+            self._child.resume()
+        self._is_paused = False
+
     def hurry(self, hurry: Hurry) -> None:
         """Ask it to end now, and have `stop` complain of nothing."""
+        self.resume()
         self._is_meant_to_end = self._is_hurried = True
         self._stop_seconds = min(self._stop_seconds, hurry.seconds)
         self._ask_to_end()
