@@ -10,11 +10,14 @@ import secrets
 import shutil
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from pynenc_mongo.mongomock_server.process import end_with_parent
 
 _USER = "pynenc"
+# the server goes on writing meanwhile, and a folder that it has just written to stays
+_REMOVALS = 100
 
 
 def started(directory: str, **options: Any) -> Any:
@@ -46,7 +49,10 @@ def protect(server: Any) -> str:
 def main(directory: str, parent_pid: int) -> None:
     def end() -> None:
         # its data is worth nothing without the tests, and an orderly stop takes two seconds
-        shutil.rmtree(directory, ignore_errors=True)
+        for _ in range(_REMOVALS):
+            shutil.rmtree(directory, ignore_errors=True)
+            if not Path(directory).exists():
+                break
         os._exit(0)
 
     server = started(directory)
