@@ -10,7 +10,7 @@ from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import HISTORY, HistoryDoc
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import sortable
-from pynenc_mongo.storage.verbs import BY_KEY, find_all, pages, put_many
+from pynenc_mongo.storage.verbs import BY_KEY, Filter, find_all, pages, put_many
 
 # sorts after every key that begins with the same instant
 _AFTER_ALL_KEYS = "\U0010ffff"
@@ -30,18 +30,18 @@ class Histories:
 
     def of(self, invocation_id: str) -> list[InvocationHistory]:
         """Return the records of an invocation, oldest first."""
-        wanted = {"invocation_id": invocation_id}
-        found = find_all(self._collections.existing(HISTORY), wanted, sort=list(BY_KEY))
-        return sorted(map(documents.decode_history, found), key=_instants)
+        return self._in_order({"invocation_id": invocation_id})
 
     def of_each(self, invocation_ids: Sequence[str]) -> dict[str, list[InvocationHistory]]:
         """Return the records of each of some invocations, oldest first, in one command."""
-        wanted = {"invocation_id": {"$in": list(invocation_ids)}}
-        found = find_all(self._collections.existing(HISTORY), wanted, sort=list(BY_KEY))
         histories: dict[str, list[InvocationHistory]] = {key: [] for key in invocation_ids}
-        for history in sorted(map(documents.decode_history, found), key=_instants):
+        for history in self._in_order({"invocation_id": {"$in": list(invocation_ids)}}):
             histories[history.invocation_id].append(history)
         return histories
+
+    def _in_order(self, wanted: Filter) -> list[InvocationHistory]:
+        found = find_all(self._collections.existing(HISTORY), wanted, sort=list(BY_KEY))
+        return sorted(map(documents.decode_history, found), key=_instants)
 
     def between(self, start: datetime, end: datetime, batch_size: int) -> Iterator[list[InvocationHistory]]:
         """Return the records from `start` to `end`, both included, in time order."""

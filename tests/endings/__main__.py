@@ -120,8 +120,7 @@ def observe(ending: str, fixture: str, runner: str, engine: str) -> Row:
         directories = [each.name for each in directory.glob("pynenc-mongo*")]
         return Row(ending, fixture, runner, engine, exit_code, seconds, left, directories)
     finally:
-        for pid in marked.pids():
-            os.kill(pid, signal.SIGKILL)
+        marked.end()
         shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -16,6 +16,7 @@ from pytest_pynenc_mongo.snapshot import (
     Step,
     Trigger,
 )
+from tests import made_up
 
 BEGAN = 1_800_000_000.0
 HOSTILE = (
@@ -38,26 +39,14 @@ def invocation(id_: str, task: str = "shop.app.brew", *steps: tuple[str, float],
         "id": id_,
         "task": task,
         "arguments": "cups=3",
-        "status": status,
-        "is_final": status in ("success", "failed", "concurrency_controlled_final"),
-        "is_core": False,
         "registered_at": BEGAN + (steps[0][1] if steps else 0.0),
         "status_at": BEGAN + at,
         "steps": told,
         "runner_id": WORKER.id if len(steps) > 1 else "",
         "retries": sum(name == "retry" for name, _ in steps),
-        "max_retries": 0,
         "queue": "shop",
-        "parent_id": "",
-        "event_id": "",
-        "waits_for": (),
-        "result": "",
-        "exception": "",
-        "traceback": "",
-        "remarks": (),
-        "stuck": "",
     }
-    return Invocation(**(values | more))
+    return made_up.invocation(**{"status": status, **values, **more})
 
 
 def ran(id_: str, begin: float, end: float, status: str = "success", **more: Any) -> Invocation:

@@ -1,5 +1,6 @@
 """Runs of pytest inside a test, in a process of their own, as a user starts them."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -57,6 +58,29 @@ SHOP = """
     def hang(started: str) -> None:
         open(started, "x").close()
         threading.Event().wait()
+"""
+
+# tasks that end, that end once there is a file, and that fail
+WAITING_SHOP = """
+    import os
+    import threading
+    from pynenc import PynencBuilder
+
+    app = PynencBuilder().app_id("shop").memory().build()
+
+    @app.task
+    def double(x: int) -> int:
+        return 2 * x
+
+    @app.task
+    def when(sign: str) -> str:
+        while not os.path.exists(sign):
+            threading.Event().wait(0.01)
+        return sign
+
+    @app.task
+    def fail(why: str) -> None:
+        raise ValueError(why)
 """
 
 
@@ -143,6 +167,12 @@ class Marked:
             for entry in Path("/proc").iterdir()
             if entry.name.isdigit() and needle in _environment_of(entry)
         }
+
+    def end(self) -> None:
+        """End all that is left of them."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _environment_of(process: Path) -> bytes:

@@ -106,13 +106,5 @@ def test_they_end_within_two_seconds(
         process.wait(START_SECONDS)
         wait_until(lambda: not marked.pids(), GONE_SECONDS, f"all gone, not {marked.pids()}")
     finally:
-        for pid in {process.pid, *marked.pids()}:
-            _kill(pid)
+        marked.end()
         process.wait()
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return

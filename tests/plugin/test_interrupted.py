@@ -65,8 +65,7 @@ def interrupt(pytester: pytest.Pytester, begun: tuple[str, ...], *arguments: str
         assert process.wait(END_SECONDS) == pytest.ExitCode.INTERRUPTED, output.read_text()
         wait_until(lambda: not marked.pids(), END_SECONDS, "the end of all processes")
     finally:
-        for pid in marked.pids():
-            os.kill(pid, signal.SIGKILL)
+        marked.end()
     return output.read_text()
 
 

@@ -141,8 +141,7 @@ def inner(pytester: pytest.Pytester) -> Iterator[Run]:
     directory = tempfile.mkdtemp(prefix="life-")
     run = Run(pytester, Path(directory))
     yield run
-    for pid in run.marked.pids():
-        os.kill(pid, signal.SIGKILL)
+    run.marked.end()
     if run.process is not None:
         run.process.wait()
     shutil.rmtree(directory)

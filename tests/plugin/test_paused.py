@@ -1,8 +1,5 @@
 """A worker that stands still: recovery takes its task, and what it does afterwards changes nothing."""
 
-import contextlib
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -112,7 +109,5 @@ def test_a_paused_one_ends_with_a_run_that_is_killed(pytester: pytest.Pytester, 
         process.kill()
         wait_until(lambda: not marked.pids(), 2, "all gone")
     finally:
-        for pid in {process.pid, *marked.pids()}:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        marked.end()
         process.wait()

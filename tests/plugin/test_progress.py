@@ -16,7 +16,7 @@ from typing import Any, Self
 import pytest
 
 from pytest_pynenc_mongo import progress
-from tests.plugin.helpers import ARGUMENTS, RUN_SECONDS, make_shop
+from tests.plugin.helpers import ARGUMENTS, RUN_SECONDS, WAITING_SHOP, make_shop
 
 TESTS = """
     from pathlib import Path
@@ -37,23 +37,6 @@ TESTS = """
 
     def test_a_condition(pynenc_wait, pynenc_runner):
         pynenc_wait.until(Path("fourth").exists)
-"""
-SHOP = """
-    import os
-    import threading
-    from pynenc import PynencBuilder
-
-    app = PynencBuilder().app_id("shop").memory().build()
-
-    @app.task
-    def double(x: int) -> int:
-        return 2 * x
-
-    @app.task
-    def when(sign: str) -> str:
-        while not os.path.exists(sign):
-            threading.Event().wait(0.01)
-        return sign
 """
 DOWN, SAVED, BACK = "\x1bD\x1b7", "\r\x1b[2K", "\x1b8\x1b[A"
 SHOWN = re.compile(f"{re.escape(DOWN + SAVED)}([^\x1b]*){re.escape(BACK)}")
@@ -112,7 +95,7 @@ def lines_shown(text: str) -> list[str]:
 
 
 def test_a_terminal_shows_how_it_goes_and_is_then_as_before(pytester: pytest.Pytester) -> None:
-    make_shop(pytester, source=SHOP)
+    make_shop(pytester, source=WAITING_SHOP)
     pytester.makepyfile(TESTS)
     with Screen(pytester.path) as screen:
         for shown, sign in (

@@ -386,6 +386,5 @@ def test_a_resting_worker_ends_with_its_run(pytester: pytest.Pytester, ended_by:
         process.wait(20.0)
         wait_until(lambda: not marked.pids(), 5.0, "the end of all")
     finally:
-        for pid in marked.pids():
-            os.kill(pid, signal.SIGKILL)
+        marked.end()
         process.wait()

@@ -1,12 +1,14 @@
 """A story never raises, is no wider than a terminal, no longer than sixty lines, and names what is wrong."""
 
 import json
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_pynenc_mongo import snapshot, story
 from pytest_pynenc_mongo.snapshot import Event, Invocation, Log, Queue, Runner, Slot, Snapshot, Step, Trigger
+from tests import made_up
 
 STATUSES = (
     "registered",
@@ -59,31 +61,15 @@ snapshots = st.builds(
 
 def invocation(number: int, status: str = "success", **more: object) -> Invocation:
     """Return an invocation as it is where nothing is the matter with it."""
-    values = {
+    values: dict[str, Any] = {
         "id": f"{number:08d}-of-a-test",
         "task": "shop.app.brew",
         "arguments": f"cups={number}",
-        "status": status,
-        "is_final": status in ("success", "failed", "concurrency_controlled_final"),
-        "is_core": False,
         "registered_at": float(number),
         "status_at": number + 0.5,
         "steps": (Step("registered", float(number), ""), Step(status, number + 0.5, "")),
-        "runner_id": "",
-        "retries": 0,
-        "max_retries": 0,
-        "queue": "default",
-        "parent_id": "",
-        "event_id": "",
-        "waits_for": (),
-        "result": "",
-        "exception": "",
-        "traceback": "",
-        "remarks": (),
-        "stuck": "",
-        **more,
     }
-    return Invocation(**values)  # type: ignore[arg-type]
+    return made_up.invocation(**{"status": status, **values, **more})
 
 
 def told(*invocations: Invocation, said: str = "", **more: object) -> str:

@@ -2,29 +2,7 @@
 
 import pytest
 
-from tests.plugin.helpers import make_shop, run
-
-SHOP = """
-    import os
-    import threading
-    from pynenc import PynencBuilder
-
-    app = PynencBuilder().app_id("shop").memory().build()
-
-    @app.task
-    def double(x: int) -> int:
-        return 2 * x
-
-    @app.task
-    def when(sign: str) -> str:
-        while not os.path.exists(sign):
-            threading.Event().wait(0.01)
-        return sign
-
-    @app.task
-    def fail(why: str) -> None:
-        raise ValueError(why)
-"""
+from tests.plugin.helpers import WAITING_SHOP, make_shop, run
 
 SEVERAL = """
     import pytest
@@ -184,12 +162,12 @@ COROUTINES = """
 
 
 def test_results_and_statuses_of_several(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
-    make_shop(pytester, source=SHOP)
+    make_shop(pytester, source=WAITING_SHOP)
     pytester.makepyfile(SEVERAL)
     run(pytester, *on_engine).assert_outcomes(passed=10)
 
 
 def test_coroutines_wait(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
-    make_shop(pytester, source=SHOP)
+    make_shop(pytester, source=WAITING_SHOP)
     pytester.makepyfile(COROUTINES)
     run(pytester, *on_engine).assert_outcomes(passed=6)
