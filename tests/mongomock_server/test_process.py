@@ -29,8 +29,9 @@ _PARENT = """
     import os, sys
     from pynenc_mongo.mongomock_server.process import start_mongomock_server
     server = start_mongomock_server()
-    print(server.pid, server.socket_path, flush=True)
     exec(sys.argv[1])
+    print(server.pid, server.socket_path, flush=True)
+    exec(sys.argv[2])
 """
 
 
@@ -45,9 +46,11 @@ def own_shared_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         process._shared.close()
 
 
-def started_by_child(then: str, **environment: str) -> tuple["subprocess.Popen[str]", int, Path]:
+def started_by_child(
+    then: str, first: str = "pass", **environment: str
+) -> tuple["subprocess.Popen[str]", int, Path]:
     parent = subprocess.Popen(
-        [sys.executable, "-c", dedent(_PARENT), then],
+        [sys.executable, "-c", dedent(_PARENT), first, then],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -63,20 +66,21 @@ def is_gone(pid: int, socket_path: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("then", "signals"),
+    ("first", "then", "signals"),
     [
-        pytest.param("pass", (), id="it ends"),
-        pytest.param("sys.exit(1)", (), id="it fails"),
-        pytest.param("os._exit(1)", (), id="it ends without a word"),
-        pytest.param("sys.stdin.read()", (signal.SIGTERM,), id="SIGTERM"),
-        pytest.param("sys.stdin.read()", (signal.SIGKILL,), id="SIGKILL"),
-        pytest.param("os.fork(); sys.stdin.read()", (signal.SIGKILL,), id="SIGKILL with a forked child"),
+        pytest.param("pass", "pass", (), id="it ends"),
+        pytest.param("pass", "sys.exit(1)", (), id="it fails"),
+        pytest.param("pass", "os._exit(1)", (), id="it ends without a word"),
+        pytest.param("pass", "sys.stdin.read()", (signal.SIGTERM,), id="SIGTERM"),
+        pytest.param("pass", "sys.stdin.read()", (signal.SIGKILL,), id="SIGKILL"),
+        # it is there before anybody knows whom to kill
+        pytest.param("os.fork()", "sys.stdin.read()", (signal.SIGKILL,), id="SIGKILL with a forked child"),
     ],
 )
 def test_the_server_ends_with_its_parent_and_leaves_nothing(
-    then: str, signals: tuple[signal.Signals, ...]
+    first: str, then: str, signals: tuple[signal.Signals, ...]
 ) -> None:
-    parent, pid, socket_path = started_by_child(then)
+    parent, pid, socket_path = started_by_child(then, first)
     try:
         assert not signals or not is_gone(pid, socket_path)
         for number in signals:

@@ -181,9 +181,12 @@ def test_a_text_in_parts_survives_a_fault_at_any_command(
 
 @pytest.mark.parametrize(("fault", "left"), [(Broken.BEFORE, [RED]), (Broken.AFTER, [])])
 def test_a_pop_is_never_repeated(embedded_url: str, fault: Fault, left: list[Any]) -> None:
+    # a second attempt would be one in vain, for all of this time
+    name, limits = new_name(), ClientLimits(operation_seconds=3.0)
     with faulty(embedded_url, named(fault, "findAndModify")) as server:
-        name = new_name()
-        for things in _filled(server, name, client.database_at(address_of(server.url, name))["things"]):
+        for things in _filled(
+            server, name, client.database_at(address_of(server.url, name), limits)["things"]
+        ):
             raised(MongoOutageError, lambda: verbs.pop(things, {}))  # noqa: B023
             assert server.struck == ["findAndModify"]
             assert list(documents_in(things).values()) == left
