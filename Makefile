@@ -6,13 +6,14 @@ READY := $(VENV)/.ready
 PEER := .venv-peer
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test conformance pymongo-suite check bench bench-quick bench-startup bench-peer format clean
+.PHONY: help venv demo test conformance pymongo-suite mutants check bench bench-quick bench-startup bench-peer format clean
 
 help:
 	@echo "make demo    set up, then run the example shop on every engine"
 	@echo "make test    set up, then run all tests"
 	@echo "make conformance    set up, then all of pynenc's own suites on both engines, as a table"
 	@echo "make pymongo-suite  set up, then pymongo's own tests on the mongomock server, as a table"
+	@echo "make mutants set up, then take guards out of copies of the code, one by one: a test has to fail"
 	@echo "make check   set up, then ruff, mypy --strict and import-linter"
 	@echo "make bench   set up, then count commands and measure times against pynenc's SQLite (docs/performance.md)"
 	@echo "make bench-quick    a little of everything, in a minute; make bench-startup: pytest's start alone"
@@ -43,6 +44,9 @@ pymongo-suite: venv
 
 conformance: venv
 	@$(BIN)/python -m tests.conformance.report
+
+mutants: venv
+	@$(BIN)/python -m tests.mutants
 
 check: venv
 	@$(BIN)/ruff format --check .
