@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from pynenc_mongo.mongomock_server.replies import (
+    CANNOT_BACKFILL_ARRAY,
     CONFLICTING_OPERATORS,
     FAILED_TO_PARSE,
     NOT_IMPLEMENTED,
@@ -18,6 +19,8 @@ _KNOWN_OPERATORS: Final = (
     *("$addToSet", "$pop", "$pull", "$pullAll", "$push"),
 )
 _OPERATORS_MONGOMOCK_LACKS: Final = ("$bit", "$mul")
+# that a position behind the end of an array may add, as in a server
+_MOST_PADDING: Final = 1_500_000
 # they do nothing where their field is not
 _NEED_NO_PATH: Final = ("$pop", "$pull", "$pullAll", "$rename", "$unset", "$setOnInsert")
 
@@ -54,7 +57,7 @@ def check_change(change: Any) -> None:
 def refuse_unreachable(document: Mapping[str, Any], change: Mapping[str, Any]) -> None:
     """Refuse to write into what is neither a document nor an array.
 
-    :raises CommandError: PathNotViable, naming the field
+    :raises CommandError: PathNotViable, naming the field; CannotBackfillArray
     """
     for operator, fields in change.items():
         if not operator.startswith("$") or operator in _NEED_NO_PATH:
@@ -78,6 +81,13 @@ def _walk(document: Any, path: str) -> None:
             raise CommandError(
                 PATH_NOT_VIABLE, f"Cannot create field '{following}' in element {{{name}: {document!r}}}"
             )
+        if isinstance(document, list) and following.isdigit():
+            _refuse_padding(int(following) - len(document))
+
+
+def _refuse_padding(count: int) -> None:
+    if count > _MOST_PADDING:
+        raise CommandError(CANNOT_BACKFILL_ARRAY, f"can't backfill more than {_MOST_PADDING} elements")
 
 
 def _paths(change: Mapping[str, Any]) -> Iterator[str]:

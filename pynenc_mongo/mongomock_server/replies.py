@@ -16,6 +16,7 @@ ILLEGAL_OPERATION: Final = 20
 NAMESPACE_NOT_FOUND: Final = 26
 INDEX_NOT_FOUND: Final = 27
 PATH_NOT_VIABLE: Final = 28
+CANNOT_BACKFILL_ARRAY: Final = 34
 CONFLICTING_OPERATORS: Final = 40
 CURSOR_NOT_FOUND: Final = 43
 NAMESPACE_EXISTS: Final = 48
@@ -53,6 +54,7 @@ _NAMES: Final[Mapping[int, str]] = {
     26: "NamespaceNotFound",
     27: "IndexNotFound",
     28: "PathNotViable",
+    34: "CannotBackfillArray",
     40: "ConflictingUpdateOperators",
     43: "CursorNotFound",
     48: "NamespaceExists",

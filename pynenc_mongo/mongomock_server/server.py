@@ -1,6 +1,7 @@
 """A socket, and one thread for each connection."""
 
 import contextlib
+import errno
 import socket
 import stat
 import threading
@@ -21,6 +22,9 @@ from pynenc_mongo.mongomock_server.messages import (
 from pynenc_mongo.mongomock_server.replies import failure, translated
 
 _BACKLOG = 512
+# what passes when others close their connections: file descriptors, memory
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED)
+_PAUSE_SECONDS = 0.05
 
 
 def listen(path: Path) -> socket.socket:
@@ -36,14 +40,24 @@ def listen(path: Path) -> socket.socket:
 
 
 def serve(listener: socket.socket, state: State | None = None) -> None:
-    """Answer every connection until the socket is closed."""
+    """Answer every connection until the socket is closed; what cannot be had now waits for others to end."""
     state = state or State()
     while True:
         try:
             line, _ = listener.accept()
-        except OSError:
-            return
+        except OSError as error:
+            if error.errno not in _PASSING:
+                return
+            time.sleep(_PAUSE_SECONDS)
+            continue
+        _start(line, state)
+
+
+def _start(line: socket.socket, state: State) -> None:
+    try:
         threading.Thread(target=_Connection(line, state).serve, daemon=True).start()
+    except RuntimeError:  # there can be no more threads: the driver hears of it, and tries again
+        line.close()
 
 
 class _Connection:
@@ -56,14 +70,16 @@ class _Connection:
 
     def serve(self) -> None:
         self._state.connections += 1
-        with (
-            self._line,
-            self._line.makefile("rb") as stream,
-            contextlib.suppress(OSError, MalformedMessageError),
-        ):
-            while self._answer_next(stream):
-                pass
-        self._state.connections -= 1
+        try:
+            with (
+                self._line,
+                self._line.makefile("rb") as stream,
+                contextlib.suppress(OSError, MalformedMessageError),
+            ):
+                while self._answer_next(stream):
+                    pass
+        finally:
+            self._state.connections -= 1
 
     def _answer_next(self, stream: IO[bytes]) -> bool:
         """Answer one message; return whether another may follow."""
@@ -87,7 +103,12 @@ class _Connection:
         """Return the reply to a request, None where a fail point closes the connection."""
         if request.refused:
             return failure(request.refused)
-        command = request.command
+        try:
+            return self._run_or_fail(request.command)
+        except Exception as error:  # noqa: BLE001 - a handshake or a fail point may hold whatever BSON has
+            return failure(translated(error))
+
+    def _run_or_fail(self, command: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if "client" in command:
             self._app_name = command["client"].get("application", {}).get("name", "")
         fault = self._state.fail_points.failure_of(command, self._app_name)

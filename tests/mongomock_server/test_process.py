@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -15,12 +16,23 @@ from urllib.parse import unquote, urlsplit
 import psutil
 import pytest
 from pymongo import MongoClient
+from pynenc.identifiers.invocation_id import InvocationId
 
-from pynenc_mongo.errors import MongoUnreachableError
+from pynenc_mongo.errors import MongoServerError, MongoUnreachableError
 from pynenc_mongo.mongomock_server import process
 from pynenc_mongo.mongomock_server.process import MongomockServer, shared_url
+from pynenc_mongo.storage.client import close_server
 from tests.plugin.helpers import wait_until
-from tests.storage.helpers import FORK_OF_THREADS, in_processes, in_threads, raised, run_script
+from tests.storage.helpers import (
+    AT_ONCE_SECONDS,
+    FORK_OF_THREADS,
+    app_on,
+    in_processes,
+    in_threads,
+    new_name,
+    raised,
+    run_script,
+)
 
 pytestmark = pytest.mark.filterwarnings(FORK_OF_THREADS)
 
@@ -154,6 +166,25 @@ def test_by_hand_it_prints_its_url_and_how_to_use_it(tmp_path: Path) -> None:
         rest = server.stdout.read()
     assert (server.returncode, "export PYNENC__MONGO_URL=" in "".join(lines) + rest) == (0, True)
     assert not socket_path.parent.exists()
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["before it stops", "after it has stopped"])
+def test_a_command_to_a_server_that_is_stopped_does_not_wait_for_ever(
+    starting: Callable[[], MongomockServer], is_known: bool
+) -> None:
+    server, result = starting(), InvocationId("invocation")
+    app = app_on(server.url, new_name(), mongo_timeout_seconds=0.5)
+    if is_known:
+        app.state_backend._set_result(result, "stored")
+    os.kill(server.pid, signal.SIGSTOP)
+    os.waitpid(server.pid, os.WUNTRACED)  # until all its threads stand still
+    began = time.monotonic()
+    raised(MongoServerError, lambda: app.state_backend._set_result(result, "later"))
+    assert time.monotonic() - began < AT_ONCE_SECONDS
+    os.kill(server.pid, signal.SIGCONT)
+    app.state_backend._set_result(result, "in the end")
+    assert app.state_backend._get_result(result) == "in the end"
+    close_server(server.url)
 
 
 def put(number: int) -> None:

@@ -3,7 +3,7 @@
 import socket
 import struct
 import threading
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from bson import decode, encode
@@ -22,7 +22,10 @@ def message(command: dict[str, Any], *, flags: int = 0) -> bytes:
 
 
 def answer(line: socket.socket) -> dict[str, Any]:
-    stream = line.makefile("rb")
+    return next_answer(line.makefile("rb"))
+
+
+def next_answer(stream: IO[bytes]) -> dict[str, Any]:
     length = struct.unpack("<iiii", stream.read(16))[0]
     return decode(stream.read(length - 16)[5:])
 
@@ -278,3 +281,17 @@ def test_a_lost_connection_is_one_to_the_driver(client: Client, mongomock_server
         with pytest.raises(AutoReconnect):
             other.shop.things.find_one()
         assert other.shop.things.find_one() is None
+
+
+@pytest.mark.parametrize("told", [5, {"application": 5}, {"application": {"name": {}}}, None])
+def test_a_handshake_that_tells_nonsense_of_its_client_is_answered(
+    mongomock_server: MongomockServer, told: object
+) -> None:
+    with raw_line(mongomock_server) as line:
+        line.sendall(
+            message({"hello": 1, "client": told, "$db": "admin"}) + message({"ping": 1, "$db": "admin"})
+        )
+        stream = line.makefile("rb")
+        answers = [next_answer(stream) for _ in range(2)]
+    assert answers[0]["ok"] == 1 or answers[0]["codeName"] in ("UnknownError", "TypeMismatch")
+    assert (answers[1]["ok"], mongomock_server.log) == (1, "")
