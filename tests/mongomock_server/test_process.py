@@ -132,6 +132,7 @@ def test_a_forked_child_leaves_its_parents_server_alone(mongomock_server: Mongom
     context = multiprocessing.get_context("fork")
     in_processes(context, 1, mongomock_server.close)
     assert mongomock_server.is_alive
+    assert mongomock_server.socket_path.exists()
 
 
 def test_a_server_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pynenc.runner.runner_context import RunnerContext
 from pynenc_mongo.errors import MongoOutageError
 from pynenc_mongo.state_backend.mongo_state_backend import MongoStateBackend
 from pynenc_mongo.storage import client
-from tests.faulty import NOT_PRIMARY, Broken, Fault, FaultyServer, Refused, faulty, named, nothing
+from tests.faulty import NOT_PRIMARY, Broken, Fault, FaultyServer, Refused, faulty, named, nothing, only
 from tests.orchestrator.helpers import invocation_of
 from tests.outages.gauntlet import Outcome, gauntlet
 from tests.storage.helpers import AT_ONCE_SECONDS, app_on, new_name, raised
@@ -152,6 +152,19 @@ def test_a_runner_that_is_told_to_stop_waits_no_more(shop: Shop) -> None:
     stop.start()
     raised(MongoOutageError, lambda: app.orchestrator.set_invocation_result(invocation, "cake", RUNNER))
     stop.join(AT_ONCE_SECONDS)
+
+
+def test_a_retry_whose_answer_is_lost_is_counted_once(shop: Shop) -> None:
+    app, server = shop
+    invocation = invocation_of(app.task(brew))
+    app.orchestrator._register_new_invocations([invocation])
+    server.judge = only(1, Broken.AFTER)
+    app.orchestrator.increment_invocation_retries(invocation.invocation_id)
+    server.judge = nothing
+    assert server.struck == ["update"]
+    assert app.orchestrator.get_invocation_retries(invocation.invocation_id) == 1
+    app.orchestrator.increment_invocation_retries(invocation.invocation_id)
+    assert app.orchestrator.get_invocation_retries(invocation.invocation_id) == 2
 
 
 def test_a_run_that_an_outage_has_broken_off_runs_again(shop: Shop) -> None:

@@ -1,8 +1,11 @@
 """A wait for a result ends after a time, and says what is known of it; the user's line is shown, not ours."""
 
 import pytest
+from pynenc.identifiers.invocation_id import InvocationId
 
-from pytest_pynenc_mongo import marker
+from pytest_pynenc_mongo import apps, awaiting, clock, marker
+from pytest_pynenc_mongo.errors import RunnerError
+from pytest_pynenc_mongo.waiting import Wait
 from tests.plugin import waits
 from tests.plugin.helpers import make_shop, output, run
 
@@ -112,6 +115,25 @@ def test_the_user_s_line_and_the_sentence_are_shown(pytester: pytest.Pytester) -
     assert shown.count("E       pytest_pynenc_mongo.errors.RunnerError: ") == 8
     assert "dist_invocation" not in shown
     assert "pytest_pynenc_mongo/" not in shown
+
+
+def test_what_happens_after_the_deadline_comes_too_late() -> None:
+    looks = iter(range(200))  # at one in ten milliseconds
+    wait = Wait(apps.new(), timeout=0.05)
+    with pytest.raises(RunnerError, match=r"after 0\.05 s it is not the last look"):
+        wait.until(lambda: next(looks) == 199, describe=lambda: "it is not the last look")
+
+
+def test_a_wait_for_a_result_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, guard, app, ids = [0.0], awaiting.Guard(5), apps.new(), [InvocationId("never")]
+    monkeypatch.setattr(clock, "now", lambda: now[0])
+    monkeypatch.setattr(guard, "refuse_in_vain", lambda *_: None)
+    monkeypatch.setattr(guard, "what_is_known", lambda *_: "it hangs")
+    for now[0] in (0.0, 1.5, 3.0, 4.5, 5.0):
+        guard.check(app, ids)
+    now[0] = 5.1
+    with pytest.raises(RunnerError, match=r"no result after 5 s: it hangs\."):
+        guard.check(app, ids)
 
 
 @pytest.mark.parametrize("timeout", ["soon", 0, -1, True])

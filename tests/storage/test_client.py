@@ -182,6 +182,24 @@ def test_a_forked_child_opens_a_client_of_its_own_and_the_parents_keeps_working(
     assert run_script(script, any_url, new_name()).strip() == "child, parent, parent again"
 
 
+def test_a_child_that_is_forked_while_another_thread_connects_does_not_wait_for_it(any_url: str) -> None:
+    script = """
+        import os, signal, sys
+        from pynenc_mongo.conf.address import MongoAddress
+        from pynenc_mongo.storage import client
+
+        client._lock.acquire()  # that thread goes on in the parent alone
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            client.client_at(MongoAddress(sys.argv[1], "any", "a test"))
+            sys.exit()
+        print(os.waitpid(child, 0)[1])
+        client._lock.release()
+    """
+    assert run_script(script, any_url).strip() == "0"
+
+
 def test_a_child_that_never_connects_ends_in_peace(any_url: str) -> None:
     script = """
         import gc, os, sys

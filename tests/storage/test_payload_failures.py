@@ -128,6 +128,25 @@ def test_a_missing_text_whose_answer_is_lost_is_stored(
     assert_no_orphan(heads, parts)
 
 
+def test_a_missing_text_that_the_driver_inserts_twice_keeps_its_parts(
+    heads: Collection[Any], parts: Collection[Any], payloads: Payloads
+) -> None:
+    """The second time it meets its own key."""
+
+    class Twice(Failing):
+        def _failing(self, method: Any) -> Any:
+            def insert(document: Any) -> None:
+                method(document)
+                method(document)
+
+            return insert
+
+    twice: Any = Twice(heads, "insert_one", "answer lost")
+    payloads.put_missing(twice, "key", LARGE)
+    assert payloads.get(heads, "key") == LARGE
+    assert_no_orphan(heads, parts)
+
+
 def test_a_failure_while_the_old_parts_are_deleted_keeps_the_new_text(
     heads: Collection[Any], parts: Collection[Any], payloads: Payloads
 ) -> None:
