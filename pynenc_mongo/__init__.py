@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from pynenc_mongo.errors import (
         MissingPartsError,
         MongoConfigError,
+        MongoDocumentError,
+        MongoSchemaError,
         MongoStoreNotSharedError,
         MongoUnreachableError,
+        MongoValueError,
         PynencMongoError,
     )
     from pynenc_mongo.mongomock_server.process import start_mongomock_server
@@ -22,8 +25,11 @@ if TYPE_CHECKING:
 __all__ = [
     "MissingPartsError",
     "MongoConfigError",
+    "MongoDocumentError",
+    "MongoSchemaError",
     "MongoStoreNotSharedError",
     "MongoUnreachableError",
+    "MongoValueError",
     "PynencMongoError",
     "__version__",
     "start_mongomock_server",

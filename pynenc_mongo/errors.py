@@ -10,8 +10,7 @@ class PynencMongoError(PynencError):
     """Root of every error that `pynenc_mongo` raises by itself.
 
     What the server or the way to it does wrong is one of them, and the driver's error too: pynenc's loops
-    forgive its own errors only. Other errors of the driver, such as for a document that BSON cannot hold,
-    travel unchanged.
+    forgive its own errors only.
     """
 
     def _to_json_dict(self) -> dict[str, Any]:
@@ -55,5 +54,17 @@ class MongoStoreNotSharedError(PynencMongoError):
     """A store that lives in one process would be used from another one."""
 
 
-class MissingPartsError(PynencMongoError):
+class MongoValueError(PynencMongoError, ValueError):
+    """What was handed in is not what it has to be, such as an id that is no text; nothing was done."""
+
+
+class MongoDocumentError(PynencMongoError):
+    """What is stored is not what these backends write: the message names the document and what is wrong."""
+
+
+class MongoSchemaError(MongoDocumentError):
+    """A later release of these backends wrote what is stored."""
+
+
+class MissingPartsError(MongoDocumentError):
     """A large payload names parts that are not stored."""

@@ -20,8 +20,9 @@ class MessageDoc(TypedDict):
     invocation_id: str
 
 
-MESSAGES: CollectionSpec[MessageDoc] = CollectionSpec(
+MESSAGES = CollectionSpec(
     "messages",
+    MessageDoc,
     # retrieve_invocation: highest priority first, then oldest; count_invocations by queue
     (IndexModel([("queue", 1), ("_id", 1)], name="queue"),),
 )

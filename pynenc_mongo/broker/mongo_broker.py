@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pynenc.broker.base_broker import BaseBroker
 from pynenc.identifiers.invocation_id import InvocationId
@@ -12,6 +12,7 @@ from pynenc_mongo.broker.documents import COMPONENT, MESSAGES, NEXT_FIRST, SPECS
 from pynenc_mongo.component import collections_of, outliving_outages, settings_of
 from pynenc_mongo.conf.config_broker import ConfigBrokerMongo
 from pynenc_mongo.storage.ordered_keys import OrderedKeys
+from pynenc_mongo.storage.shapes import among
 from pynenc_mongo.storage.verbs import count, distinct, find_page, insert_all_missing, pop
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class MongoBroker(BaseBroker):
         queues = self.conf.queues if queue_names is None else queue_names
         self._validate_queue_names(queues)
         with outliving_outages(self.app):  # MultiThreadRunner's loop asks
-            return count(self._collections.existing(MESSAGES), {"queue": {"$in": list(queues)}})
+            return count(self._collections.existing(MESSAGES), {"queue": among(queues)})
 
     def queued_among(self, invocation_ids: Sequence[InvocationId]) -> set[InvocationId]:
         """Return those among some invocations that have a message, in one command.
@@ -74,12 +75,12 @@ class MongoBroker(BaseBroker):
         It reads all messages: recovery asks this every few minutes, and an index for it would be written at
         each route and each pop.
         """
-        wanted = {"invocation_id": {"$in": list(invocation_ids)}}
+        wanted = {"invocation_id": among(invocation_ids)}
         return set(map(InvocationId, distinct(self._collections.existing(MESSAGES), "invocation_id", wanted)))
 
     def get_queued(self, limit: int) -> list[tuple[str, InvocationId]]:
         """Return the queue and the invocation of the messages that are handed out next, in one command."""
-        order = {"sort": list(NEXT_FIRST), "projection": ["queue", "invocation_id"]}
+        order: dict[str, Any] = {"sort": list(NEXT_FIRST), "fields": ["queue", "invocation_id"]}
         found = find_page(self._collections.existing(MESSAGES), {}, size=limit, **order)
         return [(message["queue"], InvocationId(message["invocation_id"])) for message in found]
 

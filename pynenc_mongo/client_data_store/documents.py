@@ -8,6 +8,6 @@ from pynenc_mongo.storage.payloads import PARTS, HeadDoc
 COMPONENT = "client_data_store"
 
 # `_id` is pynenc's content hash
-DATA: CollectionSpec[HeadDoc] = CollectionSpec("data")
+DATA = CollectionSpec("data", HeadDoc)
 
 SPECS: tuple[CollectionSpec[Any], ...] = (DATA, PARTS)

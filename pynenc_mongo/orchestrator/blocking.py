@@ -14,6 +14,7 @@ from pynenc.orchestrator.base_orchestrator import BaseBlockingControl
 from pynenc_mongo.orchestrator.documents import EDGES, OLDEST_FIRST, EdgeDoc, encode_edge
 from pynenc_mongo.orchestrator.invocations import Invocations
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.shapes import among
 from pynenc_mongo.storage.verbs import delete_all, find_all, insert_all_missing, ordered_pages
 
 _PAGE = 200
@@ -39,7 +40,7 @@ class MongoBlockingControl(BaseBlockingControl):
     def waited_for_by(self, waiters: Sequence[str]) -> dict[InvocationId, list[InvocationId]]:
         """Return what each of some invocations has waited for, finished or not, in one command."""
         found: dict[InvocationId, list[InvocationId]] = {}
-        for edge in find_all(self._collections.existing(EDGES), {"waiter": {"$in": list(waiters)}}):
+        for edge in find_all(self._collections.existing(EDGES), {"waiter": among(waiters)}):
             found.setdefault(InvocationId(edge["waiter"]), []).append(InvocationId(edge["waited"]))
         return found
 
@@ -68,7 +69,7 @@ class MongoBlockingControl(BaseBlockingControl):
         """Return those among `ids` that wait for an invocation which has not finished."""
         if not ids:
             return set()
-        edges = find_all(self._collections.existing(EDGES), {"waiter": {"$in": list(ids)}})
+        edges = find_all(self._collections.existing(EDGES), {"waiter": among(ids)})
         if not edges:
             return set()
         statuses = self._invocations.statuses_of([edge["waited"] for edge in edges])
@@ -76,7 +77,7 @@ class MongoBlockingControl(BaseBlockingControl):
 
     def _forget(self, waited: Sequence[str]) -> None:
         if waited:
-            delete_all(self._collections.existing(EDGES), {"waited": {"$in": list(waited)}})
+            delete_all(self._collections.existing(EDGES), {"waited": among(waited)})
 
 
 def _is_over(status: InvocationStatus | None) -> bool:

@@ -13,6 +13,7 @@ from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 from pynenc_mongo.orchestrator.documents import (
     INVOCATIONS,
     InvocationDoc,
+    decode_status,
     digests,
     encode_invocation,
     one_of,
@@ -20,6 +21,7 @@ from pynenc_mongo.orchestrator.documents import (
 )
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
+from pynenc_mongo.storage.shapes import all_of, at_most, other_than
 from pynenc_mongo.storage.verbs import find_page, update
 
 type Invocation = DistributedInvocation[Any, Any]
@@ -87,7 +89,7 @@ class ConcurrencyControl:
         """Return those of some statuses, unchanged since `before`, that pynenc's look finds in the way."""
         wanted: dict[str, Any] = {"task": invocation.task.task_id.key}
         if arguments := _limited_by(invocation):
-            wanted["arguments"] = {"$all": digests(arguments)}
+            wanted["arguments"] = all_of(digests(arguments))
         return self._holders({**wanted, "status": one_of(statuses)}, before)
 
     def old_holder(self, invocation: Invocation, before: datetime) -> list[Holder]:
@@ -95,14 +97,11 @@ class ConcurrencyControl:
         return self._holders({"slot": _slot(invocation)}, before)
 
     def _holders(self, wanted: Mapping[str, Any], before: datetime) -> list[Holder]:
-        old = {**wanted, "status_at": {"$lte": to_micros(before)}, "owner": {"$ne": None}}
+        old = {**wanted, "status_at": at_most(to_micros(before)), "owner": other_than(None)}
         found = find_page(
-            self._collections.existing(INVOCATIONS), old, size=_MOST_HOLDERS, projection=["status", "owner"]
+            self._collections.existing(INVOCATIONS), old, size=_MOST_HOLDERS, fields=["status", "owner"]
         )
-        return [
-            Holder(InvocationId(each["_id"]), InvocationStatus(each["status"]), str(each["owner"]))
-            for each in found
-        ]
+        return [Holder(InvocationId(each["_id"]), decode_status(each), str(each["owner"])) for each in found]
 
 
 def _limited_by(invocation: Invocation) -> Mapping[str, str] | None:

@@ -19,6 +19,7 @@ from pynenc.orchestrator.atomic_service import (
 from pynenc_mongo.storage.collections import CollectionSpec
 from pynenc_mongo.storage.instants import from_micros, to_micros
 from pynenc_mongo.storage.naming import compound_key
+from pynenc_mongo.storage.shapes import Condition, among, decodes
 
 COMPONENT = "orchestrator"
 
@@ -71,8 +72,9 @@ class ExecutionDoc(TypedDict):
     running: NotRequired[bool]  # only the one running execution bears it
 
 
-INVOCATIONS: CollectionSpec[InvocationDoc] = CollectionSpec(
+INVOCATIONS = CollectionSpec(
     "invocations",
+    InvocationDoc,
     (
         # get_invocation_ids_paginated, newest first, and get_task_invocation_ids
         IndexModel([("registered_at", -1), ("_id", -1)], name="registered_at"),
@@ -93,8 +95,9 @@ INVOCATIONS: CollectionSpec[InvocationDoc] = CollectionSpec(
 )
 NEWEST_FIRST = (("registered_at", -1), ("_id", -1))
 
-EDGES: CollectionSpec[EdgeDoc] = CollectionSpec(
+EDGES = CollectionSpec(
     "blocking_edges",
+    EdgeDoc,
     (
         # get_blocking_invocations, oldest first
         IndexModel([("since", 1), ("_id", 1)], name="since"),
@@ -106,13 +109,15 @@ EDGES: CollectionSpec[EdgeDoc] = CollectionSpec(
 )
 OLDEST_FIRST = (("since", 1), ("_id", 1))
 
-HEARTBEATS: CollectionSpec[HeartbeatDoc] = CollectionSpec(
+HEARTBEATS = CollectionSpec(
     "runner_heartbeats",
+    HeartbeatDoc,
     # get_active_runners: workers come and go, only the recent ones are read
     (IndexModel([("beat_at", 1)], name="beat_at"),),
 )
-EXECUTIONS: CollectionSpec[ExecutionDoc] = CollectionSpec(
+EXECUTIONS = CollectionSpec(
     "atomic_service_executions",
+    ExecutionDoc,
     (
         # at most one running execution, whatever happens (docs/adr/0005)
         IndexModel([("running", 1)], name="running", unique=True, sparse=True),
@@ -160,6 +165,7 @@ def encode_record(record: InvocationStatusRecord) -> dict[str, Any]:
 RECORD_FIELDS = ["status", "status_at", "owner"]
 
 
+@decodes(INVOCATIONS.name)
 def decode_record(document: Mapping[str, Any]) -> InvocationStatusRecord:
     return InvocationStatusRecord(
         status=InvocationStatus(document["status"]),
@@ -168,9 +174,19 @@ def decode_record(document: Mapping[str, Any]) -> InvocationStatusRecord:
     )
 
 
-def one_of(statuses: Iterable[InvocationStatus]) -> dict[str, Any]:
+@decodes(INVOCATIONS.name)
+def decode_status(document: Mapping[str, Any]) -> InvocationStatus:
+    return InvocationStatus(document["status"])
+
+
+@decodes(INVOCATIONS.name)
+def decode_task(document: Mapping[str, Any]) -> TaskId:
+    return TaskId.from_key(document["task"])
+
+
+def one_of(statuses: Iterable[InvocationStatus]) -> Condition:
     """Return the condition on a status field."""
-    return {"$in": sorted(status.value for status in statuses)}
+    return among(sorted(status.value for status in statuses))
 
 
 def encode_edge(waiter: str, waited: str, since: datetime) -> EdgeDoc:
@@ -194,6 +210,7 @@ def encode_heartbeat(
     }
 
 
+@decodes(HEARTBEATS.name)
 def decode_heartbeat(document: HeartbeatDoc) -> ActiveRunnerInfo:
     return ActiveRunnerInfo(
         runner_id=document["_id"],
@@ -218,6 +235,7 @@ def encode_execution(execution: AtomicServiceExecution) -> ExecutionDoc:
     return document
 
 
+@decodes(EXECUTIONS.name)
 def decode_execution(document: ExecutionDoc) -> AtomicServiceExecution:
     ended_at = document["ended_at"]
     return AtomicServiceExecution(

@@ -10,6 +10,7 @@ from pynenc.orchestrator.atomic_service import ActiveRunnerInfo
 from pynenc_mongo.orchestrator.documents import HEARTBEATS, decode_heartbeat, encode_heartbeat
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
+from pynenc_mongo.storage.shapes import among, at_least
 from pynenc_mongo.storage.verbs import find_all, insert_all_missing, update_all
 
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -62,14 +63,14 @@ class Heartbeats:
         changes: dict[str, Any] = {"beat_at": to_micros(now), "may_run_service": may_run_service}
         if queues is not None:
             changes["queues"] = list(queues)
-        wanted = {"_id": {"$in": list(runner_ids)}}
+        wanted = {"_id": among(runner_ids)}
         known = update_all(self._collections.existing(HEARTBEATS), wanted, {"$set": changes})
         if known < len(set(runner_ids)):
             self._add(runner_ids, now, may_run_service=may_run_service, queues=queues or ())
 
     def active(self, since: datetime, *, may_run_service: bool | None) -> list[ActiveRunnerInfo]:
         """Return the runners that gave a sign since an instant, oldest first, then by id."""
-        wanted: dict[str, Any] = {"beat_at": {"$gte": to_micros(since)}}
+        wanted: dict[str, Any] = {"beat_at": at_least(to_micros(since))}
         if may_run_service is not None:
             wanted["may_run_service"] = may_run_service
         found = map(decode_heartbeat, find_all(self._collections.existing(HEARTBEATS), wanted))
@@ -80,7 +81,7 @@ class Heartbeats:
         asked = set(runner_ids)
         if not asked:
             return asked
-        wanted = {"_id": {"$in": sorted(asked)}, "beat_at": {"$gte": to_micros(since)}}
+        wanted = {"_id": among(sorted(asked)), "beat_at": at_least(to_micros(since))}
         found = find_all(self._collections.existing(HEARTBEATS), wanted, ["_id"])
         return asked - {document["_id"] for document in found}
 

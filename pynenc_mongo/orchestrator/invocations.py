@@ -16,11 +16,14 @@ from pynenc_mongo.orchestrator.documents import (
     RECORD_FIELDS,
     InvocationDoc,
     decode_record,
+    decode_status,
+    decode_task,
     digests,
     one_of,
 )
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import from_micros, to_micros
+from pynenc_mongo.storage.shapes import all_of, among, at_most, other_than
 from pynenc_mongo.storage.verbs import (
     Filter,
     count,
@@ -65,7 +68,7 @@ class Invocations:
         """Return the invocations of a task with all of `arguments` and one of `statuses`, if given."""
         wanted = _matching(task_id, statuses)
         if arguments:
-            wanted["arguments"] = {"$all": digests(arguments)}
+            wanted["arguments"] = all_of(digests(arguments))
         return self._ids(wanted)
 
     def of_task(self, task_id: TaskId) -> Iterator[InvocationId]:
@@ -80,20 +83,20 @@ class Invocations:
         """Return ids, newest registration first; equal instants keep one order."""
         if limit <= 0:  # MongoDB reads 0 as no limit
             return []
-        order = {"sort": list(NEWEST_FIRST), "skip": offset, "projection": ["_id"]}
+        order: dict[str, Any] = {"sort": list(NEWEST_FIRST), "skip": offset, "fields": ["_id"]}
         invocations = self._collections.existing(INVOCATIONS)
         found = find_page(invocations, _matching(task_id, statuses), size=limit, **order)
         return [InvocationId(document["_id"]) for document in found]
 
     def latest(self, statuses: Iterable[InvocationStatus] | None, limit: int) -> list[Registered]:
         """Return what is registered of the latest ones of some statuses, if given, newest first."""
-        order = {"sort": list(NEWEST_FIRST), "projection": _REGISTERED_FIELDS}
+        order: dict[str, Any] = {"sort": list(NEWEST_FIRST), "fields": _REGISTERED_FIELDS}
         invocations = self._collections.existing(INVOCATIONS)
         found = find_page(invocations, _matching(None, statuses), size=limit, **order)
         return [
             Registered(
                 InvocationId(each["_id"]),
-                TaskId.from_key(each["task"]),
+                decode_task(each),
                 decode_record(each),
                 from_micros(each["registered_at"]),
                 each.get("retries", 0),
@@ -107,31 +110,31 @@ class Invocations:
 
     def with_status(self, ids: Sequence[str], statuses: Iterable[InvocationStatus]) -> list[InvocationId]:
         """Return those among `ids` that have one of `statuses`, in their order."""
-        wanted = {"_id": {"$in": list(ids)}, "status": one_of(statuses)}
-        found = find_page(self._collections.existing(INVOCATIONS), wanted, size=len(ids), projection=["_id"])
+        wanted = {"_id": among(ids), "status": one_of(statuses)}
+        found = find_page(self._collections.existing(INVOCATIONS), wanted, size=len(ids), fields=["_id"])
         stored = {document["_id"] for document in found}
         return [InvocationId(key) for key in ids if key in stored]
 
     def statuses_of(self, ids: Sequence[str]) -> dict[str, InvocationStatus]:
         """Return the status of each registered one among `ids`."""
         found = find_by_key(self._collections.existing(INVOCATIONS), ids, ["status"])
-        return {key: InvocationStatus(document["status"]) for key, document in found.items()}
+        return {key: decode_status(document) for key, document in found.items()}
 
     def records_of(self, ids: Sequence[str]) -> dict[InvocationId, tuple[TaskId, InvocationStatusRecord]]:
         """Return the task and the status record of each registered one among `ids`, in one command."""
         found = find_by_key(self._collections.existing(INVOCATIONS), ids, ["task", *RECORD_FIELDS])
         return {
-            InvocationId(key): (TaskId.from_key(document["task"]), decode_record(document))
+            InvocationId(key): (decode_task(document), decode_record(document))
             for key, document in found.items()
         }
 
     def since_before(self, status: InvocationStatus, instant: datetime) -> Iterator[InvocationId]:
         """Return the invocations that have had `status` since `instant` or longer."""
-        return self._ids({"status": status.value, "status_at": {"$lte": to_micros(instant)}})
+        return self._ids({"status": status.value, "status_at": at_most(to_micros(instant))})
 
     def owners(self, status: InvocationStatus) -> dict[InvocationId, str]:
         """Return the owner of each invocation of `status` that has one."""
-        wanted = {"status": status.value, "owner": {"$ne": None}}
+        wanted = {"status": status.value, "owner": other_than(None)}
         found = find_all(self._collections.existing(INVOCATIONS), wanted, ["owner"])
         return {InvocationId(document["_id"]): str(document["owner"]) for document in found}
 
@@ -140,13 +143,13 @@ class Invocations:
         update(self._collections.existing(INVOCATIONS), {"_id": invocation_id}, begun)
 
     def delete_finished_before(self, instant: datetime) -> None:
-        wanted = {"finished_at": {"$lte": to_micros(instant)}}
+        wanted = {"finished_at": at_most(to_micros(instant))}
         delete_all(self._collections.existing(INVOCATIONS), wanted)
 
     def add_retry(self, invocation_id: str) -> None:
         # what has this token is counted: a repeated command counts once
         token = uuid4().hex
-        uncounted = {"_id": invocation_id, "retried_by": {"$ne": token}}
+        uncounted = {"_id": invocation_id, "retried_by": other_than(token)}
         counted = {"$inc": {"retries": 1}, "$set": {"retried_by": token}}
         update(self._collections.existing(INVOCATIONS), uncounted, counted)
 

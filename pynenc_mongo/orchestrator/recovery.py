@@ -19,6 +19,7 @@ from pynenc.state_backend.base_state_backend import InvocationHistory
 from pynenc_mongo.orchestrator.documents import INVOCATIONS, InvocationDoc, encode_record, one_of
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
+from pynenc_mongo.storage.shapes import among, at_most
 from pynenc_mongo.storage.verbs import count, find_page, update_all
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Recovery:
 
     def reroute_halfway(self, before: datetime) -> None:
         """Send those that have been halfway to being rerouted since `before` there, and queue them."""
-        wanted = {"status": one_of(HALFWAY), "status_at": {"$lte": to_micros(before)}}
+        wanted = {"status": one_of(HALFWAY), "status_at": at_most(to_micros(before))}
         for _ in range(_MOST_PAGES):
             page = self._page(wanted)
             if page:
@@ -86,7 +87,7 @@ class Recovery:
         queued_among = getattr(self._app.broker, "queued_among", None)
         if queued_among is None:
             return
-        wanted = {"status": one_of(READY), "registered_at": {"$lte": to_micros(before)}}
+        wanted = {"status": one_of(READY), "registered_at": at_most(to_micros(before))}
         for page in self._oldest_and_some(wanted):
             waiting = [each for each in page if each["status_at"] <= to_micros(before)]
             queued = queued_among([each["_id"] for each in waiting]) if waiting else ()
@@ -131,13 +132,13 @@ class Recovery:
 
     def _page(self, wanted: Mapping[str, Any], **options: Any) -> list[InvocationDoc]:
         invocations = self._collections.existing(INVOCATIONS)
-        return find_page(invocations, wanted, size=PAGE_SIZE, projection=_FIELDS, **options)
+        return find_page(invocations, wanted, size=PAGE_SIZE, fields=_FIELDS, **options)
 
     def _rerouted(self, page: Sequence[InvocationDoc], wanted: Mapping[str, Any]) -> list[InvocationDoc]:
         """Move those of a page that are still halfway to REROUTED; return those that this call moved."""
         record = InvocationStatusRecord(InvocationStatus.REROUTED)
         ours = encode_record(record)
-        keys = {"_id": {"$in": [each["_id"] for each in page]}}
+        keys = {"_id": among([each["_id"] for each in page])}
         update_all(self._collections.existing(INVOCATIONS), {**keys, **wanted}, {"$set": ours})
         # known by their microsecond: another recovery at once has another one
         moved = self._page({**keys, **ours})

@@ -16,6 +16,7 @@ from pynenc_mongo.errors import MongoOutageError
 from pynenc_mongo.orchestrator.documents import EXECUTIONS, decode_execution, encode_execution
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
+from pynenc_mongo.storage.shapes import among, at_least, at_most, below, not_among, other_than
 from pynenc_mongo.storage.verbs import (
     delete_all,
     find_all,
@@ -148,8 +149,8 @@ class AtomicServices:
     ) -> list[AtomicServiceExecution]:
         """Return the executions that overlap a time range, newest first; a running one is at its start."""
         since = to_micros(start)
-        overlapping = [{"ended_at": {"$gte": since}}, {"ended_at": None, "started_at": {"$gte": since}}]
-        wanted: dict[str, Any] = {"started_at": {"$lte": to_micros(end)}, "$or": overlapping}
+        overlapping = [{"ended_at": at_least(since)}, {"ended_at": None, "started_at": at_least(since)}]
+        wanted: dict[str, Any] = {"started_at": at_most(to_micros(end)), "$or": overlapping}
         if runner_id is not None:
             wanted["runner_id"] = runner_id
         if limit <= 0:  # MongoDB reads 0 as no limit
@@ -168,17 +169,17 @@ class AtomicServices:
         :param protected: run ids that are never deleted
         """
         executions = self._collections.existing(EXECUTIONS)
-        unprotected = {"$nin": sorted(protected)}
+        unprotected = not_among(sorted(protected))
         deleted = 0
         if ended_since is not None:
             # a running execution has no end, and `None` is not less than a number
-            too_old = {"ended_at": {"$lt": to_micros(ended_since)}, "_id": unprotected}
+            too_old = {"ended_at": below(to_micros(ended_since)), "_id": unprotected}
             deleted += delete_all(executions, too_old)
         if newest > 0:
-            ended = {"status": {"$ne": _RUNNING.value}, "_id": unprotected}
+            ended = {"status": other_than(_RUNNING.value), "_id": unprotected}
             surplus = find_all(executions, ended, ["_id"], sort=[("started_at", -1)], skip=newest)
             keys = [document["_id"] for document in surplus]
-            deleted += delete_all(executions, {"_id": {"$in": keys}}) if keys else 0
+            deleted += delete_all(executions, {"_id": among(keys)}) if keys else 0
         return deleted
 
     def abandon_run_of(self, is_dead: PresumedDead, why: str = _DEAD) -> None:

@@ -25,6 +25,7 @@ from pynenc_mongo.orchestrator.documents import (
 )
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
+from pynenc_mongo.storage.shapes import below
 from pynenc_mongo.storage.verbs import find_one, update_if
 
 _ATTEMPTS = 5
@@ -113,7 +114,7 @@ class Transitions:
         current: InvocationStatusRecord | None = None
         for _ in range(_ATTEMPTS):
             new = _record_after(current, target, runner_id if rule.caller_owns_next else None)
-            since = {"$lt": to_micros(new.timestamp)} if run is None else to_micros(run)
+            since = below(to_micros(new.timestamp)) if run is None else to_micros(run)
             found = {**precondition, "status_at": since}
             done = {"_id": invocation_id, **encode_record(new)}
             if update_if(self._collections.existing(INVOCATIONS), found, _update(new), done):

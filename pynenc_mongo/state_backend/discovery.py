@@ -43,5 +43,5 @@ def discover() -> dict[str, AppInfo]:
     return {
         document["_id"]: documents.decode_app_info(document)
         for name in sorted(names)
-        for document in find_all(database[name], {})
+        for document in find_all(APP_INFO.at(database, name), {})
     }

@@ -21,6 +21,7 @@ from pynenc_mongo.storage.collections import CollectionSpec
 from pynenc_mongo.storage.instants import from_micros, sortable, to_micros
 from pynenc_mongo.storage.naming import compound_key
 from pynenc_mongo.storage.payloads import PARTS, HeadDoc, Payload
+from pynenc_mongo.storage.shapes import decodes
 
 COMPONENT = "state_backend"
 
@@ -81,8 +82,9 @@ class AppInfoDoc(TypedDict):
     info: str
 
 
-INVOCATIONS: CollectionSpec[InvocationDoc] = CollectionSpec(
+INVOCATIONS = CollectionSpec(
     "invocations",
+    InvocationDoc,
     (
         # get_child_invocations, in pages by id (`sparse` would change nothing: every document has an `_id`)
         IndexModel([("parent_id", 1), ("_id", 1)], name="parent_id"),
@@ -93,26 +95,29 @@ INVOCATIONS: CollectionSpec[InvocationDoc] = CollectionSpec(
         IndexModel([("workflow_type", 1), ("_id", 1)], name="workflow_type"),
     ),
 )
-HISTORY: CollectionSpec[HistoryDoc] = CollectionSpec(
+HISTORY = CollectionSpec(
     "history",
+    HistoryDoc,
     # get_history, oldest first; time ranges need no index but that of `_id`
     (IndexModel([("invocation_id", 1), ("_id", 1)], name="invocation_id"),),
 )
-RESULTS: CollectionSpec[HeadDoc] = CollectionSpec("results")
-EXCEPTIONS: CollectionSpec[HeadDoc] = CollectionSpec("exceptions")
-WORKFLOW_DATA: CollectionSpec[HeadDoc] = CollectionSpec("workflow_data")
-WORKFLOWS: CollectionSpec[WorkflowDoc] = CollectionSpec(
+RESULTS = CollectionSpec("results", HeadDoc)
+EXCEPTIONS = CollectionSpec("exceptions", HeadDoc)
+WORKFLOW_DATA = CollectionSpec("workflow_data", HeadDoc)
+WORKFLOWS = CollectionSpec(
     "workflows",
+    WorkflowDoc,
     # get_workflow_runs, in pages by id; get_all_workflow_types
     (IndexModel([("type", 1), ("_id", 1)], name="type"),),
 )
-SUB_INVOCATIONS: CollectionSpec[SubInvocationDoc] = CollectionSpec(
+SUB_INVOCATIONS = CollectionSpec(
     "workflow_sub_invocations",
+    SubInvocationDoc,
     # get_workflow_sub_invocations, in pages by id
     (IndexModel([("workflow_id", 1), ("_id", 1)], name="workflow_id"),),
 )
-RUNNER_CONTEXTS: CollectionSpec[RunnerContextDoc] = CollectionSpec("runner_contexts")
-APP_INFO: CollectionSpec[AppInfoDoc] = CollectionSpec("app_info")
+RUNNER_CONTEXTS = CollectionSpec("runner_contexts", RunnerContextDoc)
+APP_INFO = CollectionSpec("app_info", AppInfoDoc)
 
 SPECS: tuple[CollectionSpec[Any], ...] = (
     APP_INFO,
@@ -152,6 +157,7 @@ def encode_invocation(invocation: InvocationDTO, call: CallDTO, arguments: Paylo
     return document
 
 
+@decodes(INVOCATIONS.name)
 def decode_invocation(document: InvocationDoc, arguments: str) -> tuple[InvocationDTO, CallDTO]:
     call_id = CallId.from_key(document["call_id"])
     invocation = InvocationDTO(
@@ -190,6 +196,7 @@ def encode_history(invocation_id: str, history: InvocationHistory) -> HistoryDoc
     return document
 
 
+@decodes(HISTORY.name)
 def decode_history(document: HistoryDoc) -> InvocationHistory:
     history = InvocationHistory(
         invocation_id=document["invocation_id"],
@@ -213,6 +220,12 @@ def encode_workflow(workflow: WorkflowIdentity) -> WorkflowDoc:
     }
 
 
+@decodes(WORKFLOWS.name)
+def decode_type(document: Mapping[str, Any]) -> TaskId:
+    return TaskId.from_key(document["type"])
+
+
+@decodes(WORKFLOWS.name)
 def decode_workflow(document: WorkflowDoc) -> WorkflowIdentity:
     return WorkflowIdentity(
         workflow_id=InvocationId(document["_id"]),
@@ -233,6 +246,7 @@ def encode_runner_context(context: RunnerContext) -> RunnerContextDoc:
     return {"_id": context.runner_id, "context": json.loads(context.to_json())}
 
 
+@decodes(RUNNER_CONTEXTS.name)
 def decode_runner_context(document: RunnerContextDoc) -> RunnerContext:
     return RunnerContext.from_json(json.dumps(document["context"]))
 
@@ -242,6 +256,7 @@ def encode_app_info(info: AppInfo) -> AppInfoDoc:
     return {"_id": info.app_id, "info": json.dumps(asdict(info), default=sorted)}
 
 
+@decodes(APP_INFO.name)
 def decode_app_info(document: AppInfoDoc) -> AppInfo:
     return AppInfo.from_json(document["info"])
 

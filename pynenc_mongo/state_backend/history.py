@@ -10,6 +10,7 @@ from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import HISTORY, HistoryDoc
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import sortable
+from pynenc_mongo.storage.shapes import among
 from pynenc_mongo.storage.verbs import BY_KEY, Filter, find_all, pages, put_many
 
 # sorts after every key that begins with the same instant
@@ -35,7 +36,7 @@ class Histories:
     def of_each(self, invocation_ids: Sequence[str]) -> dict[str, list[InvocationHistory]]:
         """Return the records of each of some invocations, oldest first, in one command."""
         histories: dict[str, list[InvocationHistory]] = {key: [] for key in invocation_ids}
-        for history in self._in_order({"invocation_id": {"$in": list(invocation_ids)}}):
+        for history in self._in_order({"invocation_id": among(invocation_ids)}):
             histories[history.invocation_id].append(history)
         return histories
 

@@ -21,12 +21,14 @@ class Invocations:
 
     def put_all(self, entries: Sequence[tuple[InvocationDTO, CallDTO]]) -> None:
         """Store each invocation under its id, in place of what was there."""
-        arguments = self._payloads.store_all(documents.encode_arguments(call) for _, call in entries)
+        invocations = self._collections.indexed(INVOCATIONS)
+        texts = ((entry.invocation_id, documents.encode_arguments(call)) for entry, call in entries)
+        arguments = self._payloads.store_all(texts, invocations, "arguments")
         encoded = [
             documents.encode_invocation(invocation, call, payload)
             for (invocation, call), payload in zip(entries, arguments, strict=True)
         ]
-        self._payloads.replace_many(self._collections.indexed(INVOCATIONS), encoded, "arguments")
+        self._payloads.replace_many(invocations, encoded, "arguments")
 
     def get(self, invocation_id: str) -> tuple[InvocationDTO, CallDTO] | None:
         find = partial(find_one, self._collections.existing(INVOCATIONS), {"_id": invocation_id})

@@ -8,6 +8,7 @@ from pynenc.runner.runner_context import RunnerContext
 from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import RUNNER_CONTEXTS
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.shapes import Condition
 from pynenc_mongo.storage.verbs import find_by_key, pages, put
 
 
@@ -27,6 +28,6 @@ class RunnerContexts:
         """Return the contexts whose runner id contains `text`, which is text and never a pattern."""
         if "\0" in text:  # no runner id holds one, and BSON's regular expressions cannot
             return
-        wanted = {"$and": [{"_id": {"$regex": re.escape(text)}}]}
+        wanted = {"$and": [{"_id": Condition({"$regex": re.escape(text)})}]}
         for page in pages(self._collections.existing(RUNNER_CONTEXTS), wanted):
             yield from map(documents.decode_runner_context, page)

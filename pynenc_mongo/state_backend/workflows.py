@@ -23,7 +23,8 @@ class Workflows:
         put(self._collections.indexed(WORKFLOWS), documents.encode_workflow(workflow))
 
     def types(self) -> Iterator[TaskId]:
-        return map(TaskId.from_key, distinct(self._collections.existing(WORKFLOWS), "type"))
+        keys = distinct(self._collections.existing(WORKFLOWS), "type")
+        return (documents.decode_type({"type": key}) for key in keys)
 
     def runs(self, workflow_type: TaskId | None = None) -> Iterator[WorkflowIdentity]:
         wanted = {"type": workflow_type.key} if workflow_type else {}

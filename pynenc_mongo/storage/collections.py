@@ -14,6 +14,7 @@ from pynenc_mongo.conf.config_mongo import ConfigMongo
 from pynenc_mongo.storage import client
 from pynenc_mongo.storage.naming import collection_prefix
 from pynenc_mongo.storage.repeating import reached
+from pynenc_mongo.storage.shapes import Documents
 from pynenc_mongo.storage.verbs import collection_names, delete_all, make_indexes
 
 # for how long indexes are taken to be there still
@@ -22,10 +23,19 @@ _SURE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class CollectionSpec[Doc: Mapping[str, Any]]:
-    """A collection's name, the type of its documents (as the type argument) and its secondary indexes."""
+    """A collection's name, the type of its documents, its secondary indexes.
+
+    `version` is that of the documents' schema: one more whenever an earlier release would read them wrongly.
+    """
 
     name: str
+    document: type[Doc]
     indexes: tuple[IndexModel, ...] = ()
+    version: int = 1
+
+    def at(self, database: Database[Any], name: str) -> Collection[Doc]:
+        """Return a collection of such documents."""
+        return Documents(database, name, self.document, self.version)
 
 
 class Collections:
@@ -64,7 +74,7 @@ class Collections:
 
     def existing[Doc: Mapping[str, Any]](self, spec: CollectionSpec[Doc]) -> Collection[Doc]:
         """Return the collection to read, update or delete in: it does not come into being by that."""
-        return self.database[self._prefix + spec.name]
+        return spec.at(self.database, self._prefix + spec.name)
 
     def indexed[Doc: Mapping[str, Any]](self, spec: CollectionSpec[Doc]) -> Collection[Doc]:
         """Return the collection to insert or upsert into, its indexes made."""

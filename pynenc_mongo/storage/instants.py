@@ -12,7 +12,7 @@ _SORTABLE_DIGITS = 18
 
 def to_micros(instant: datetime) -> int:
     """Return microseconds since 1970; a naive datetime is local time, as in `datetime.timestamp()`."""
-    return (instant.astimezone(UTC) - _EPOCH) // _MICROSECOND
+    return _since(_EPOCH, instant)
 
 
 def from_micros(micros: int) -> datetime:
@@ -22,5 +22,13 @@ def from_micros(micros: int) -> datetime:
 
 def sortable(instant: datetime) -> str:
     """Return text of one width that sorts as the instants do, to the microsecond."""
-    micros = (instant.astimezone(UTC) - _FIRST) // _MICROSECOND
-    return f"{micros:0{_SORTABLE_DIGITS}d}"
+    return f"{max(_since(_FIRST, instant), 0):0{_SORTABLE_DIGITS}d}"
+
+
+def _since(first: datetime, instant: datetime) -> int:
+    """Return microseconds, also of instants that in UTC lie before year 1 or after year 9999."""
+    try:
+        return (instant.astimezone(UTC) - first) // _MICROSECOND
+    except OverflowError:
+        shift = instant.utcoffset() or timedelta()
+        return (instant.replace(tzinfo=UTC) - first - shift) // _MICROSECOND

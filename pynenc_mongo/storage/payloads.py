@@ -1,12 +1,6 @@
-"""Text of any size in documents of at most 16 MiB: inline, compressed, or in parts.
+"""Texts of any size, under keys and in fields of documents; `texts` says what stands for each."""
 
-A reader sees the old value or the new one, never a mix: parts are written under a fresh generation, then
-the document that names them, and only then the old generation goes.
-"""
-
-import uuid
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NotRequired, TypedDict
@@ -14,8 +8,9 @@ from typing import Any, NotRequired, TypedDict
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from pynenc_mongo.errors import MissingPartsError, MongoRefusedError
-from pynenc_mongo.storage.collections import CollectionSpec
+from pynenc_mongo.errors import MissingPartsError, MongoRefusedError, MongoValueError
+from pynenc_mongo.storage.shapes import Condition, among, present
+from pynenc_mongo.storage.texts import PARTS, Payload, Texts, generation_in
 from pynenc_mongo.storage.verbs import (
     PAGE_SIZE,
     Document,
@@ -24,8 +19,7 @@ from pynenc_mongo.storage.verbs import (
     delete_all,
     find_by_key,
     find_one,
-    find_page,
-    insert_all_missing,
+    glance,
     insert_missing,
     put_many,
     put_returning,
@@ -34,25 +28,10 @@ from pynenc_mongo.storage.verbs import (
     upsert_where,
 )
 
+__all__ = ["PARTS", "HeadDoc", "Payload", "Payloads"]
+
 _READS_OF_A_MOVING_VALUE = 5
 _ATTEMPTS = 5
-_FASTEST = 1  # zlib level: on 20 MiB of JSON three times faster than the default, and nearly as small
-
-
-class Payload(TypedDict):
-    """How a text is stored inside a document: exactly one of `text`, `zlib` and `generation`."""
-
-    text: NotRequired[str]
-    zlib: NotRequired[bytes]
-    generation: NotRequired[str]
-    parts: NotRequired[int]
-
-
-class PartDoc(TypedDict):
-    """One slice of a compressed text; `_id` is its generation and its place."""
-
-    _id: str
-    data: bytes
 
 
 class HeadDoc(TypedDict):
@@ -64,55 +43,8 @@ class HeadDoc(TypedDict):
     note: NotRequired[str]
 
 
-PARTS: CollectionSpec[PartDoc] = CollectionSpec("payload_parts")
-
-
-class Payloads:
-    """Stores texts in documents, their parts in one collection; `part_bytes` is the most that one takes."""
-
-    def __init__(self, parts: Callable[[], Collection[PartDoc]], part_bytes: int) -> None:
-        self._parts = parts
-        self._part_bytes = part_bytes
-
-    # a text and what stands for it
-
-    def store(self, text: str) -> Payload:
-        """Return what stands for `text` in a document; parts, where it needs them, are stored already."""
-        # pickled or hand-written text may hold lone surrogates, which BSON strings refuse
-        data = text.encode("utf-8", "surrogatepass")
-        if len(data) <= self._part_bytes and _is_valid_utf8(text):
-            return {"text": text}
-        packed = zlib.compress(data, _FASTEST)
-        if len(packed) <= self._part_bytes:
-            return {"zlib": packed}
-        return self._store_parts(packed)
-
-    def store_all(self, texts: Iterable[str]) -> list[Payload]:
-        """Return what stands for each text; if one cannot be stored, none leaves parts behind."""
-        stored: list[Payload] = []
-        try:
-            for text in texts:
-                stored.append(self.store(text))  # noqa: PERF401 - what is stored must be known at an error
-        except BaseException:
-            for payload in stored:
-                self.discard(payload)
-            raise
-        return stored
-
-    def load(self, payload: Payload, owner: str) -> str:
-        """Return the text that `payload` stands for.
-
-        :raises MissingPartsError: naming `owner`, if a part is not stored
-        """
-        if "text" in payload:
-            return payload["text"]
-        packed = payload["zlib"] if "zlib" in payload else self._load_parts(payload, owner)
-        return zlib.decompress(packed).decode("utf-8", "surrogatepass")
-
-    def discard(self, payload: Payload) -> None:
-        """Delete the parts of a payload that no document names any more."""
-        if "generation" in payload:
-            delete_all(self._parts(), {"_id": {"$in": _part_keys(payload)}})
+class Payloads(Texts):
+    """Stores texts under keys, and in fields of documents."""
 
     # a text under a key
 
@@ -121,7 +53,9 @@ class Payloads:
 
         :param note: what `get_noted` returns with it: a short text
         """
-        self.replace(heads, {"_id": key, "payload": self.store(text), **_noted(note)}, "payload")
+        self.replace(
+            heads, {"_id": key, "payload": self._stored(heads, key, text), **_noted(note)}, "payload"
+        )
 
     def put_newest(
         self, heads: Collection[HeadDoc], key: str, text: str, version: int, note: str = ""
@@ -130,15 +64,16 @@ class Payloads:
 
         One command unless either is large; what has no version is older than all that have one.
         """
-        not_newer = {"version": {"$not": {"$gt": version}}}
-        newer = {"_id": key, "version": {"$gt": version}}
+        newer = Condition({"$gt": version})
+        not_newer = {"version": Condition({"$not": newer})}
         for attempts_left in reversed(range(_ATTEMPTS)):
-            document = {"_id": key, "version": version, "payload": self.store(text), **_noted(note)}
+            payload = self._stored(heads, key, text)
+            document = {"_id": key, "version": version, "payload": payload, **_noted(note)}
             try:
                 return self.replace(heads, document, "payload", only_if=not_newer)
             except DuplicateKeyError:
                 # the key is taken by a newer one, or was by another first writer of this moment
-                if find_one(heads, newer, ["_id"]):
+                if find_one(heads, {"_id": key, "version": newer}, ["_id"]):
                     return None
                 if not attempts_left:
                     raise
@@ -146,9 +81,9 @@ class Payloads:
 
     def put_missing(self, heads: Collection[HeadDoc], key: str, text: str) -> None:
         """Store `text` under `key` unless something is stored there: for keys made of their content."""
-        if self._needs_parts(text) and find_one(heads, {"_id": key}, ["_id"]):
+        if self.needs_parts(text) and find_one(heads, {"_id": key}, ["_id"]):
             return
-        payload = self.store(text)
+        payload = self._stored(heads, key, text)
         with self._discarded_if_refused(payload):
             stored = insert_missing(heads, {"_id": key, "payload": payload})
         if not stored:
@@ -223,7 +158,7 @@ class Payloads:
         After an error parts stay: which documents were written, and need theirs, is not known.
         """
         for replaced in put_many(collection, documents):
-            self.discard(replaced[field])
+            self.discard(_payload_in(replaced, field))
 
     def read[Doc: Document](
         self, find: Callable[[], Doc | None], field: str, owner: str, *, found: Doc | None = None
@@ -274,12 +209,12 @@ class Payloads:
         deleted: list[str] = []
         named = [f"{field}.generation", f"{field}.parts"]
         while True:
-            page = find_page(collection, wanted, size=PAGE_SIZE, projection=named, **options)
+            page = glance(collection, wanted, named, size=PAGE_SIZE, **options)
             keys = [document["_id"] for document in page]
             if keys:
-                delete_all(collection, {"_id": {"$in": keys}})
+                delete_all(collection, {"_id": among(keys)})
             for document in page:
-                self.discard(document.get(field, {}))
+                self.discard(_payload_in(document, field))
             deleted += keys
             if len(keys) < PAGE_SIZE:
                 return deleted
@@ -302,12 +237,12 @@ class Payloads:
             if "generation" not in payload:
                 # one plain write, unless the old text has parts: then the upsert meets its key and fails
                 with suppress(DuplicateKeyError):
-                    plainly({f"{field}.generation": {"$exists": False}})
+                    plainly({f"{field}.generation": present(there=False)})
                     return
             replaced = returning()
         # after a lost answer that may be this very text
-        if replaced is not None and replaced[field].get("generation") != payload.get("generation"):
-            self.discard(replaced[field])
+        if replaced is not None and generation_in(replaced, field) != payload.get("generation"):
+            self.discard(_payload_in(replaced, field))
 
     @contextmanager
     def _discarded_if_refused(self, payload: Payload) -> Iterator[None]:
@@ -318,7 +253,7 @@ class Payloads:
         """
         try:
             yield
-        except (MongoRefusedError, DuplicateKeyError):
+        except (MongoRefusedError, MongoValueError, DuplicateKeyError):
             self.discard(payload)
             raise
 
@@ -326,39 +261,12 @@ class Payloads:
         """Delete parts that were stored for nothing: a write that was repeated may have met its own key."""
         if "generation" not in payload:
             return
-        found = find_one(heads, {"_id": key})
-        if found is None or found["payload"].get("generation") != payload["generation"]:
+        found = glance(heads, {"_id": key}, ["payload.generation"], size=1)
+        if not any(generation_in(document, "payload") == payload["generation"] for document in found):
             self.discard(payload)
 
-    def _needs_parts(self, text: str) -> bool:
-        return len(text) > self._part_bytes
-
-    def _store_parts(self, packed: bytes) -> Payload:
-        slices = [
-            packed[start : start + self._part_bytes] for start in range(0, len(packed), self._part_bytes)
-        ]
-        payload: Payload = {"generation": uuid.uuid4().hex, "parts": len(slices)}
-        documents: list[PartDoc] = [
-            {"_id": key, "data": data} for key, data in zip(_part_keys(payload), slices, strict=True)
-        ]
-        try:
-            insert_all_missing(self._parts(), documents)
-        except BaseException:
-            self.discard(payload)
-            raise
-        return payload
-
-    def _load_parts(self, payload: Payload, owner: str) -> bytes:
-        keys = _part_keys(payload)
-        found = find_by_key(self._parts(), keys)
-        missing = [key for key in keys if key not in found]
-        if missing:
-            raise MissingPartsError(
-                f"{len(missing)} of {len(keys)} parts of the payload of {owner} are not stored "
-                f"(generation {payload['generation']}): they were deleted by something other than these "
-                "backends, store the value again"
-            )
-        return b"".join(found[key]["data"] for key in keys)
+    def _stored(self, heads: Collection[HeadDoc], key: str, text: str) -> Payload:
+        return self.store(text, heads, key, "payload")
 
 
 def _noted(note: str) -> dict[str, str]:
@@ -366,13 +274,7 @@ def _noted(note: str) -> dict[str, str]:
     return {"note": note.encode("utf-8", "replace").decode()} if note else {}
 
 
-def _part_keys(payload: Payload) -> list[str]:
-    return [f"{payload['generation']}:{place:06d}" for place in range(payload["parts"])]
-
-
-def _is_valid_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _payload_in(document: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """Return what stands for a text in a document, whatever that is."""
+    payload = document.get(field)
+    return payload if isinstance(payload, Mapping) else {}

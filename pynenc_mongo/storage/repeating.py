@@ -17,6 +17,7 @@ from itertools import chain, repeat
 from typing import Any, NoReturn
 
 import pymongo
+from bson.errors import BSONError, InvalidBSON
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
@@ -33,7 +34,13 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from pynenc_mongo.errors import MongoOutageError, MongoRefusedError, MongoUnreachableError
+from pynenc_mongo.errors import (
+    MongoDocumentError,
+    MongoOutageError,
+    MongoRefusedError,
+    MongoUnreachableError,
+    MongoValueError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -98,13 +105,14 @@ def repeated[T](
     :param attempt_seconds: what each attempt may take, where that is not the rest of the time
     :raises MongoOutageError: if it is not known in the end whether it was done
     :raises MongoRefusedError: if the server refused it
+    :raises MongoValueError: if MongoDB cannot hold it
     """
     times = _Times(place)
     pauses = chain(_PAUSES_SECONDS, repeat(_LONGEST_PAUSE_SECONDS))
     attempt, is_open = operation, False  # whether an attempt may have been carried out
     while True:
         try:
-            with pymongo.timeout(times.left_for_attempt(attempt_seconds)):
+            with pymongo.timeout(times.left_for_attempt(attempt_seconds)), _naming_what_is_no_bson(place):
                 return attempt()
         except PyMongoError as error:
             pause = next(pauses)
@@ -125,7 +133,7 @@ def once[T](place: Place, operation: Callable[[], T]) -> T:
     :raises MongoRefusedError: if the server refused it
     """
     try:
-        with pymongo.timeout(_Times(place).left_for_attempt()):
+        with pymongo.timeout(_Times(place).left_for_attempt()), _naming_what_is_no_bson(place):
             return operation()
     except PyMongoError as error:
         _tell(place, error, is_open=False)
@@ -175,9 +183,25 @@ def _was_not_begun(error: PyMongoError) -> bool:
     return isinstance(error, NotPrimaryError) and _code_of(error) in _NOT_BEGUN_CODES
 
 
+@contextmanager
+def _naming_what_is_no_bson(place: Place) -> Iterator[None]:
+    """Name the place of what the driver cannot write, before it sends anything, or cannot read."""
+    try:
+        yield
+    except InvalidBSON as error:
+        raise MongoDocumentError(f"a document in {_name_of(place)} cannot be read: {error}") from error
+    except (BSONError, UnicodeError, OverflowError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise MongoValueError(f"MongoDB cannot hold what is asked of {_name_of(place)}: {what}") from error
+
+
+def _name_of(place: Place) -> str:
+    return place.name if isinstance(place, Database) else place.full_name
+
+
 def _tell(place: Place, error: PyMongoError, *, is_open: bool) -> NoReturn:
     """Raise what pynenc's loops forgive, and callers understand."""
-    name = place.name if isinstance(place, Database) else place.full_name
+    name = _name_of(place)
     if isinstance(error, InvalidOperation) and _AFTER_CLOSE in str(error):
         # by whoever it was handed out to, in another thread; the next operation opens another
         raise MongoOutageError(f"the client was closed before this was done in {name}") from error

@@ -1,7 +1,8 @@
 """The few shapes that the components send, and the only place where they are sent.
 
 Each is one command, sent again where that does no harm (`repeating`). All but `pop` may raise
-`MongoOutageError` and `MongoRefusedError` as `repeated` does, `pop` as `once`.
+`MongoOutageError` and `MongoRefusedError` as `repeated` does, `pop` as `once`. What goes in and comes out is
+what the documents of the collection are (`shapes`): else `MongoValueError` and `MongoDocumentError` are raised.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,16 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.operations import IndexModel
 
 from pynenc_mongo.storage.repeating import once, repeated
+from pynenc_mongo.storage.shapes import (
+    Condition,
+    among,
+    asked,
+    changes,
+    checked,
+    checked_values,
+    projected,
+    stamped,
+)
 
 type Filter = Mapping[str, Any]
 type Update = Mapping[str, Any]
@@ -56,37 +67,65 @@ def make_indexes(collection: Collection[Any], indexes: Sequence[IndexModel]) -> 
 def find_one[Doc: Document](
     collection: Collection[Doc], wanted: Filter, fields: Sequence[str] | None = None
 ) -> Doc | None:
-    return repeated(collection, lambda: collection.find_one(wanted, fields))
+    wanted, read = asked(collection, wanted), projected(collection, fields)
+    found = repeated(collection, lambda: collection.find_one(wanted, read))
+    return None if found is None else checked(collection, found, read)
 
 
 def find_all[Doc: Document](
     collection: Collection[Doc], wanted: Filter, fields: Sequence[str] | None = None, **options: Any
 ) -> list[Doc]:
     """Return every document that meets `wanted`: for what is known to be few; a thousand take one command."""
-    return repeated(
-        collection, lambda: list(collection.find(wanted, fields, batch_size=PAGE_SIZE, **options))
-    )
+    return _found(collection, wanted, fields, batch_size=PAGE_SIZE, **options)
 
 
 def find_by_key[Doc: Document](
     collection: Collection[Doc], keys: Sequence[str], fields: Sequence[str] | None = None
 ) -> dict[str, Doc]:
     """Return the stored ones among some documents by their `_id`, in one command, or none for no key."""
-    asked = sorted(set(keys))
-    if not asked:
+    wanted = sorted(set(keys))
+    if not wanted:
         return {}
-    found = find_page(collection, {"_id": {"$in": asked}}, size=len(asked), projection=fields)
+    found = find_page(collection, {"_id": among(wanted)}, size=len(wanted), fields=fields)
     return {_key(document): document for document in found}
 
 
 def find_page[Doc: Document](
-    collection: Collection[Doc], wanted: Filter, *, size: int, **options: Any
+    collection: Collection[Doc],
+    wanted: Filter,
+    *,
+    size: int,
+    fields: Sequence[str] | None = None,
+    **options: Any,
 ) -> list[Doc]:
     """Return the first `size` documents that meet `wanted`, in one command.
 
     Without `batch_size` a server sends 101 documents at first, and the rest of a page is a command more.
     """
-    return repeated(collection, lambda: list(collection.find(wanted, limit=size, batch_size=size, **options)))
+    return _found(collection, wanted, fields, limit=size, batch_size=size, **options)
+
+
+def glance[Doc: Document](
+    collection: Collection[Doc],
+    wanted: Filter,
+    fields: Sequence[str] | None = None,
+    *,
+    size: int,
+    **options: Any,
+) -> list[Doc]:
+    """Do as `find_page`, and return whatever is stored: for what is to make way."""
+    wanted = asked(collection, wanted)
+    return repeated(
+        collection, lambda: list(collection.find(wanted, fields, limit=size, batch_size=size, **options))
+    )
+
+
+def _found[Doc: Document](
+    collection: Collection[Doc], wanted: Filter, fields: Sequence[str] | None, **options: Any
+) -> list[Doc]:
+    wanted, read = asked(collection, wanted), projected(collection, fields)
+    found = repeated(collection, lambda: list(collection.find(wanted, read, **options)))
+    return [checked(collection, document, read) for document in found]
 
 
 def pages[Doc: Document](
@@ -107,9 +146,9 @@ def pages[Doc: Document](
     :param until: only keys less than or equal to this one
     """
     while True:
-        keys = {"$gt": after} if until is None else {"$gt": after, "$lte": until}
+        keys = Condition({"$gt": after} if until is None else {"$gt": after, "$lte": until})
         chosen = {**wanted, "_id": keys}
-        page = find_page(collection, chosen, size=size, projection=fields, sort=list(BY_KEY))
+        page = find_page(collection, chosen, size=size, fields=fields, sort=list(BY_KEY))
         if page:
             yield page
         if len(page) < size:
@@ -130,7 +169,7 @@ def ordered_pages[Doc: Document](
     :param order: fields of the documents, and of `fields` if given, the last one unique
     """
     chosen = wanted
-    while page := find_page(collection, chosen, size=size, projection=fields, sort=list(order)):
+    while page := find_page(collection, chosen, size=size, fields=fields, sort=list(order)):
         yield page
         if len(page) < size:
             return
@@ -142,18 +181,20 @@ def _behind(last: Document, order: Order) -> list[dict[str, Any]]:
     return [
         {
             **{field: last[field] for field, _ in order[:place]},
-            name: {"$gt" if direction > 0 else "$lt": last[name]},
+            name: Condition({"$gt" if direction > 0 else "$lt": last[name]}),
         }
         for place, (name, direction) in enumerate(order)
     ]
 
 
 def count(collection: Collection[Any], wanted: Filter) -> int:
+    wanted = asked(collection, wanted)
     return repeated(collection, lambda: collection.count_documents(wanted))
 
 
-def distinct(collection: Collection[Any], field: str, wanted: Filter | None = None) -> list[Any]:
-    return repeated(collection, lambda: collection.distinct(field, wanted))
+def distinct(collection: Collection[Any], field: str, wanted: Filter | None = None) -> Sequence[Any]:
+    wanted = asked(collection, wanted or {})
+    return checked_values(collection, field, repeated(collection, lambda: collection.distinct(field, wanted)))
 
 
 # to insert
@@ -165,6 +206,7 @@ def insert_missing(collection: Collection[Any], document: Document) -> bool:
     At a later attempt a key that is taken by the very document counts as inserted: let documents of two
     writers differ.
     """
+    document = stamped(collection, document)
 
     def insert() -> bool:
         try:
@@ -189,6 +231,7 @@ def insert_all_missing(collection: Collection[Any], documents: Sequence[Document
     """
     if not documents:
         return []
+    documents = [stamped(collection, document) for document in documents]
 
     def insert() -> list[Document]:
         try:
@@ -215,6 +258,7 @@ def _taken_places(error: BulkWriteError) -> list[int]:
 
 def put(collection: Collection[Any], document: Document) -> None:
     """Store `document` under its `_id`, in place of what was there."""
+    document = stamped(collection, document)
     key = {"_id": document["_id"]}
     repeated(collection, _twice(lambda: collection.replace_one(key, document, upsert=True)))
 
@@ -224,6 +268,7 @@ def put_where(collection: Collection[Any], wanted: Filter, document: Document) -
 
     :raises pymongo.errors.DuplicateKeyError: if one has the key and does not meet `wanted`
     """
+    wanted, document = asked(collection, wanted), stamped(collection, document)
     repeated(collection, lambda: collection.replace_one(wanted, document, upsert=True))
 
 
@@ -237,8 +282,9 @@ def put_returning[Doc: Document](
     :param only_if: what the document that makes way has to meet
     :raises pymongo.errors.DuplicateKeyError: if it does not
     """
+    new = stamped(collection, document)
     key = {"_id": _key(document), **(only_if or {})}
-    return repeated(collection, _twice(lambda: collection.find_one_and_replace(key, document, upsert=True)))
+    return repeated(collection, _twice(lambda: collection.find_one_and_replace(key, new, upsert=True)))
 
 
 def put_many[Doc: Document](collection: Collection[Doc], documents: Sequence[Doc]) -> list[Doc]:
@@ -247,14 +293,16 @@ def put_many[Doc: Document](collection: Collection[Doc], documents: Sequence[Doc
     New documents take one command together, unchanged ones one more; only a changed one takes a command
     of its own: a bulk write would not say which document made way, and who discards its parts must know.
     """
-    by_key = {_key(document): document for document in documents}
-    overtaken = [document for document in documents if by_key[_key(document)] is not document]
+    stored = [cast("Doc", stamped(collection, document)) for document in documents]
+    by_key = {_key(document): document for document in stored}
+    overtaken = [document for document in stored if by_key[_key(document)] is not document]
     taken = cast("list[Doc]", insert_all_missing(collection, list(by_key.values())))
     return overtaken + _replace_changed(collection, taken) if taken else overtaken
 
 
 def _replace_changed[Doc: Document](collection: Collection[Doc], documents: Sequence[Doc]) -> list[Doc]:
-    stored = find_by_key(collection, list(map(_key, documents)))
+    keys = {"_id": among(list(map(_key, documents)))}
+    stored = {_key(document): document for document in glance(collection, keys, size=len(documents))}
     changed = [document for document in documents if stored.get(_key(document)) != document]
     replaced = [(put_returning(collection, document), document) for document in changed]
     return [before for before, document in replaced if before is not None and before != document]
@@ -263,24 +311,27 @@ def _replace_changed[Doc: Document](collection: Collection[Doc], documents: Sequ
 # to update
 
 
-def update(collection: Collection[Any], wanted: Filter, changes: Update) -> int:
+def update(collection: Collection[Any], wanted: Filter, new: Update) -> int:
     """Update one document, by changes that may be made twice; return how many met `wanted`."""
-    return repeated(collection, lambda: collection.update_one(wanted, changes).matched_count)
+    wanted, new = asked(collection, wanted), changes(collection, new)
+    return repeated(collection, lambda: collection.update_one(wanted, new).matched_count)
 
 
-def update_all(collection: Collection[Any], wanted: Filter, changes: Update) -> int:
+def update_all(collection: Collection[Any], wanted: Filter, new: Update) -> int:
     """Update all documents that meet `wanted`, by changes that may be made twice; return how many did."""
-    return repeated(collection, lambda: collection.update_many(wanted, changes).matched_count)
+    wanted, new = asked(collection, wanted), changes(collection, new)
+    return repeated(collection, lambda: collection.update_many(wanted, new).matched_count)
 
 
-def update_if(collection: Collection[Any], precondition: Filter, changes: Update, done: Filter) -> bool:
+def update_if(collection: Collection[Any], precondition: Filter, new: Update, done: Filter) -> bool:
     """Update the one document that meets `precondition`; return whether there was one.
 
     :param done: what it meets once this update, and no other, was made; asked after a lost answer
     """
+    precondition, new = asked(collection, precondition), changes(collection, new)
 
     def attempt() -> bool:
-        return collection.update_one(precondition, changes).matched_count == 1
+        return collection.update_one(precondition, new).matched_count == 1
 
     def attempt_again() -> bool:
         return attempt() or collection.find_one(done, ["_id"]) is not None
@@ -288,15 +339,16 @@ def update_if(collection: Collection[Any], precondition: Filter, changes: Update
     return repeated(collection, attempt, again=attempt_again)
 
 
-def upsert_if(collection: Collection[Any], precondition: Filter, changes: Update, done: Filter) -> bool:
+def upsert_if(collection: Collection[Any], precondition: Filter, new: Update, done: Filter) -> bool:
     """Update the document that meets `precondition`, or insert it if its key is free; return whether.
 
     :param done: as in `update_if`
     """
+    precondition, new = asked(collection, precondition), changes(collection, new, upserts=True)
 
     def attempt() -> bool:
         try:
-            collection.update_one(precondition, changes, upsert=True)
+            collection.update_one(precondition, new, upsert=True)
         except DuplicateKeyError:
             return False
         return True
@@ -308,19 +360,19 @@ def upsert_if(collection: Collection[Any], precondition: Filter, changes: Update
     return repeated(collection, attempt, again=attempt_again)
 
 
-def upsert_where(collection: Collection[Any], wanted: Filter, changes: Update) -> None:
+def upsert_where(collection: Collection[Any], wanted: Filter, new: Update) -> None:
     """Change the document that meets `wanted`, which names its key, or make it of both.
 
     :raises pymongo.errors.DuplicateKeyError: if one has the key and does not meet `wanted`
     """
-    repeated(collection, lambda: collection.update_one(wanted, changes, upsert=True))
+    wanted, new = asked(collection, wanted), changes(collection, new, upserts=True)
+    repeated(collection, lambda: collection.update_one(wanted, new, upsert=True))
 
 
-def upsert_returning[Doc: Document](
-    collection: Collection[Doc], wanted: Filter, changes: Update
-) -> Doc | None:
+def upsert_returning[Doc: Document](collection: Collection[Doc], wanted: Filter, new: Update) -> Doc | None:
     """As `upsert_where`; return what was there before, which may be the same after a lost answer."""
-    return repeated(collection, _twice(lambda: collection.find_one_and_update(wanted, changes, upsert=True)))
+    wanted, new = asked(collection, wanted), changes(collection, new, upserts=True)
+    return repeated(collection, _twice(lambda: collection.find_one_and_update(wanted, new, upsert=True)))
 
 
 # to take away
@@ -328,6 +380,7 @@ def upsert_returning[Doc: Document](
 
 def delete_all(collection: Collection[Any], wanted: Filter) -> int:
     """Delete what meets `wanted`; return how many, fewer than there were after a lost answer."""
+    wanted = asked(collection, wanted)
     return repeated(collection, lambda: collection.delete_many(wanted).deleted_count)
 
 
@@ -336,7 +389,9 @@ def pop[Doc: Document](collection: Collection[Doc], wanted: Filter, **options: A
 
     Sent once: after an error it is not known whether the document was taken.
     """
-    return once(collection, lambda: collection.find_one_and_delete(wanted, **options))
+    wanted = asked(collection, wanted)
+    found = once(collection, lambda: collection.find_one_and_delete(wanted, **options))
+    return None if found is None else checked(collection, found)
 
 
 def _twice[T](upsert: Callable[[], T]) -> Callable[[], T]:

@@ -8,11 +8,12 @@ from uuid import uuid4
 
 from pynenc.identifiers.task_id import TaskId
 from pynenc.models.trigger_definition_dto import TriggerDefinitionDTO
-from pynenc.trigger.conditions import ConditionContext, EventCondition, TriggerCondition
+from pynenc.trigger.conditions import ConditionContext, EventCondition
 
 from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.instants import from_micros, to_micros
+from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.payloads import Payloads
+from pynenc_mongo.storage.shapes import among, not_among
 from pynenc_mongo.storage.verbs import (
     Filter,
     distinct,
@@ -24,7 +25,7 @@ from pynenc_mongo.storage.verbs import (
     update_if,
 )
 from pynenc_mongo.trigger import documents
-from pynenc_mongo.trigger.documents import CONDITIONS, CRON_EXECUTIONS, TRIGGERS, Condition, ConditionDoc
+from pynenc_mongo.trigger.documents import CONDITIONS, CRON_EXECUTIONS, TRIGGERS, AnyCondition, ConditionDoc
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -36,28 +37,29 @@ class Conditions:
         self._collections = collections
         self._payloads = payloads
 
-    def put(self, condition: Condition) -> None:
+    def put(self, condition: AnyCondition) -> None:
         """Store a condition; the tasks that it is registered for stay."""
-        document = documents.encode_condition(condition, self._payloads.store(condition.to_json(self._app)))
-        self._payloads.merge(self._collections.indexed(CONDITIONS), document, "condition")
+        conditions, key = self._collections.indexed(CONDITIONS), condition.condition_id
+        text = self._payloads.store(condition.to_json(self._app), conditions, key, "condition")
+        self._payloads.merge(conditions, documents.encode_condition(condition, text), "condition")
 
     def add_source(self, condition_id: str, task_id: TaskId) -> None:
         """Let a stored condition listen to a task too."""
         source = {"$addToSet": {"source_task_ids": task_id.key}}
         update(self._collections.existing(CONDITIONS), {"_id": condition_id}, source)
 
-    def all(self) -> list[Condition]:
+    def all(self) -> list[AnyCondition]:
         return self._decoded(chain.from_iterable(pages(self._collections.existing(CONDITIONS), {})))
 
-    def get_all(self, condition_ids: Sequence[str]) -> dict[str, Condition | None]:
+    def get_all(self, condition_ids: Sequence[str]) -> dict[str, AnyCondition | None]:
         """Return the condition of each id, or None, in one command."""
-        found = self._find({"_id": {"$in": list(condition_ids)}}) if condition_ids else []
+        found = self._find({"_id": among(condition_ids)}) if condition_ids else []
         stored = {condition.condition_id: condition for condition in found}
         return {condition_id: stored.get(condition_id) for condition_id in condition_ids}
 
     def sourced_from(
         self, task_id: TaskId, context_type: type[ConditionContext] | None = None
-    ) -> list[Condition]:
+    ) -> list[AnyCondition]:
         """Return the conditions that listen to a task, those of one context type if it is given."""
         found = self._find({"source_task_ids": task_id.key})
         return [condition for condition in found if context_type in (None, condition.context_type)]
@@ -66,7 +68,7 @@ class Conditions:
         """Return the tasks that conditions of a context type listen to."""
         wanted = {"context_type": context_type.__name__}
         keys = distinct(self._collections.existing(CONDITIONS), "source_task_ids", wanted)
-        return set(map(TaskId.from_key, keys))
+        return documents.decode_sources({"source_task_ids": keys})
 
     def watched_by_context(
         self, context_types: Iterable[type[ConditionContext]]
@@ -74,23 +76,22 @@ class Conditions:
         """Return the tasks that conditions of each context type listen to, in one command."""
         by_name = {each.__name__: each for each in context_types}
         watched: dict[type[ConditionContext], set[TaskId]] = {each: set() for each in by_name.values()}
-        wanted = {"context_type": {"$in": list(by_name)}}
+        wanted = {"context_type": among(list(by_name))}
         fields = ["context_type", "source_task_ids"]
         for found in find_all(self._collections.existing(CONDITIONS), wanted, fields):
-            tasks = map(TaskId.from_key, found.get("source_task_ids", ()))
-            watched[by_name[found["context_type"]]].update(tasks)
+            watched[by_name[found["context_type"]]].update(documents.decode_sources(found))
         return watched
 
     def listening_for(self, event_code: str) -> list[EventCondition]:
         found = self._find({"event_code": event_code})
         return [condition for condition in found if isinstance(condition, EventCondition)]
 
-    def _find(self, wanted: Filter) -> list[Condition]:
+    def _find(self, wanted: Filter) -> list[AnyCondition]:
         return self._decoded(find_all(self._collections.existing(CONDITIONS), wanted))
 
-    def _decoded(self, found: Iterable[ConditionDoc]) -> list[Condition]:
+    def _decoded(self, found: Iterable[ConditionDoc]) -> list[AnyCondition]:
         read = self._payloads.read_each(self._collections.existing(CONDITIONS), found, "condition")
-        return [TriggerCondition.from_json(text, self._app) for _, text in read]
+        return [documents.decode_condition(document, text, self._app) for document, text in read]
 
 
 class Triggers:
@@ -101,13 +102,15 @@ class Triggers:
     def put_all(self, triggers: Sequence[TriggerDefinitionDTO]) -> None:
         if not triggers:  # most tasks have none
             return
-        providers = self._payloads.store_all(map(documents.argument_provider_of, triggers))
+        collection = self._collections.indexed(TRIGGERS)
+        texts = ((each.trigger_id, documents.argument_provider_of(each)) for each in triggers)
+        providers = self._payloads.store_all(texts, collection, "argument_provider")
         encoded = list(map(documents.encode_trigger, triggers, providers))
-        self._payloads.replace_many(self._collections.indexed(TRIGGERS), encoded, "argument_provider")
+        self._payloads.replace_many(collection, encoded, "argument_provider")
 
     def get_all(self, trigger_ids: Sequence[str]) -> dict[str, TriggerDefinitionDTO | None]:
         """Return the trigger of each id, or None, in one command."""
-        found = self._find({"_id": {"$in": list(trigger_ids)}}) if trigger_ids else []
+        found = self._find({"_id": among(trigger_ids)}) if trigger_ids else []
         stored = {trigger.trigger_id: trigger for trigger in found}
         return {trigger_id: stored.get(trigger_id) for trigger_id in trigger_ids}
 
@@ -119,7 +122,7 @@ class Triggers:
 
     def delete_of(self, task_id: TaskId, *, keep: Iterable[str] = ()) -> None:
         """Delete the triggers of a task, but for those whose ids are in `keep`."""
-        wanted = {"task_id": task_id.key, "_id": {"$nin": list(keep)}}
+        wanted = {"task_id": task_id.key, "_id": not_among(list(keep))}
         self._payloads.delete(self._collections.existing(TRIGGERS), wanted, "argument_provider")
 
     def _find(self, wanted: Filter) -> list[TriggerDefinitionDTO]:
@@ -135,7 +138,7 @@ class CronExecutions:
     def last(self, condition_id: str) -> datetime | None:
         """Return when the condition was last satisfied, in UTC."""
         found = find_one(self._collections.existing(CRON_EXECUTIONS), {"_id": condition_id})
-        return from_micros(found["at"]) if found else None
+        return documents.decode_cron_execution(found) if found else None
 
     def advance(self, condition_id: str, expected: datetime | None, instant: datetime) -> bool:
         """Store `instant` if `expected` is what is stored (None: nothing); return whether it was.

@@ -1,6 +1,6 @@
 """The documents of the trigger, how each is made and read, and the indexes behind its queries."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
@@ -13,13 +13,14 @@ from pynenc.trigger.monitoring import EventMarker, EventRecord, TriggerRunRecord
 from pynenc_mongo.storage.collections import CollectionSpec
 from pynenc_mongo.storage.instants import from_micros, sortable, to_micros
 from pynenc_mongo.storage.payloads import PARTS, Payload
+from pynenc_mongo.storage.shapes import Condition, decodes
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
 
 COMPONENT = "trigger"
 
-type Condition = TriggerCondition[Any]
+type AnyCondition = TriggerCondition[Any]
 
 
 class ConditionDoc(TypedDict):
@@ -102,8 +103,9 @@ class TriggerRunDoc(TypedDict):
     service_run_id: NotRequired[str]
 
 
-CONDITIONS: CollectionSpec[ConditionDoc] = CollectionSpec(
+CONDITIONS = CollectionSpec(
     "conditions",
+    ConditionDoc,
     (
         # report_tasks_status, at every status change: which tasks does any condition watch
         IndexModel([("context_type", 1)], name="context_type"),
@@ -113,8 +115,9 @@ CONDITIONS: CollectionSpec[ConditionDoc] = CollectionSpec(
         IndexModel([("event_code", 1)], name="event_code", sparse=True),
     ),
 )
-TRIGGERS: CollectionSpec[TriggerDoc] = CollectionSpec(
+TRIGGERS = CollectionSpec(
     "triggers",
+    TriggerDoc,
     (
         # get_triggers_for_condition, for every satisfied condition
         IndexModel([("condition_ids", 1)], name="condition_ids"),
@@ -122,15 +125,17 @@ TRIGGERS: CollectionSpec[TriggerDoc] = CollectionSpec(
         IndexModel([("task_id", 1)], name="task_id"),
     ),
 )
-CRON_EXECUTIONS: CollectionSpec[CronExecutionDoc] = CollectionSpec("cron_executions")
-VALID_CONDITIONS: CollectionSpec[ValidConditionDoc] = CollectionSpec("valid_conditions")
-CLAIMS: CollectionSpec[ClaimDoc] = CollectionSpec(
+CRON_EXECUTIONS = CollectionSpec("cron_executions", CronExecutionDoc)
+VALID_CONDITIONS = CollectionSpec("valid_conditions", ValidConditionDoc)
+CLAIMS = CollectionSpec(
     "claims",
+    ClaimDoc,
     # retention, at every loop iteration: no TTL index, for which mongomock warns at every command
     (IndexModel([("until", 1)], name="until"),),
 )
-EVENTS: CollectionSpec[EventDoc] = CollectionSpec(
+EVENTS = CollectionSpec(
     "events",
+    EventDoc,
     (
         # get_events and get_event_markers_in_timerange, by time; retention, at every loop iteration
         IndexModel([("when", 1)], name="when"),
@@ -140,8 +145,9 @@ EVENTS: CollectionSpec[EventDoc] = CollectionSpec(
         IndexModel([("emitted_by_invocation_id", 1), ("when", 1)], name="emitted_by_invocation_id"),
     ),
 )
-RUNS: CollectionSpec[TriggerRunDoc] = CollectionSpec(
+RUNS = CollectionSpec(
     "runs",
+    TriggerRunDoc,
     (
         # get_trigger_runs_in_timerange, by time; retention, at every loop iteration
         IndexModel([("when", 1)], name="when"),
@@ -187,7 +193,7 @@ _AFTER_SEPARATOR = ";"
 _WITHOUT_INSTANT = "-"
 
 
-def encode_condition(condition: Condition, text: Payload) -> ConditionDoc:
+def encode_condition(condition: AnyCondition, text: Payload) -> ConditionDoc:
     document: ConditionDoc = {
         "_id": condition.condition_id,
         "condition": text,
@@ -213,6 +219,17 @@ def encode_trigger(trigger: TriggerDefinitionDTO, argument_provider: Payload) ->
     }
 
 
+@decodes(CONDITIONS.name)
+def decode_condition(_document: ConditionDoc, condition: str, app: "Pynenc") -> AnyCondition:
+    return TriggerCondition.from_json(condition, app)
+
+
+@decodes(CONDITIONS.name)
+def decode_sources(document: Mapping[str, Any]) -> set[TaskId]:
+    return set(map(TaskId.from_key, document.get("source_task_ids", ())))
+
+
+@decodes(TRIGGERS.name)
 def decode_trigger(document: TriggerDoc, argument_provider: str) -> TriggerDefinitionDTO:
     return TriggerDefinitionDTO(
         trigger_id=document["_id"],
@@ -225,6 +242,16 @@ def decode_trigger(document: TriggerDoc, argument_provider: str) -> TriggerDefin
 
 def encode_valid_condition(valid_condition: ValidCondition, pair: Payload) -> ValidConditionDoc:
     return {"_id": valid_condition.valid_condition_id, "pair": pair}
+
+
+@decodes(VALID_CONDITIONS.name)
+def decode_valid_condition(_document: ValidConditionDoc, pair: str, app: "Pynenc") -> ValidCondition:
+    return ValidCondition.from_json(pair, app)
+
+
+@decodes(CRON_EXECUTIONS.name)
+def decode_cron_execution(document: CronExecutionDoc) -> datetime:
+    return from_micros(document["at"])
 
 
 def encode_event(event: EventRecord, record: Payload) -> EventDoc:
@@ -242,12 +269,14 @@ def encode_event(event: EventRecord, record: Payload) -> EventDoc:
     }
 
 
+@decodes(EVENTS.name)
 def decode_event(document: EventDoc, record: str, app: "Pynenc") -> EventRecord:
     event = EventRecord.from_json(record, app)
     event.triggered_invocation_ids = document.get("triggered_invocation_ids", [])
     return event
 
 
+@decodes(EVENTS.name)
 def decode_marker(document: EventDoc) -> EventMarker:
     return EventMarker(
         event_id=document["_id"],
@@ -281,17 +310,24 @@ def encode_run(run: TriggerRunRecord, record: Payload) -> TriggerRunDoc:
     return document
 
 
-def between(start: datetime | None, end: datetime | None) -> dict[str, str]:
+@decodes(RUNS.name)
+def decode_run(_document: TriggerRunDoc, record: str) -> TriggerRunRecord:
+    return TriggerRunRecord.from_json(record)
+
+
+def between(start: datetime | None, end: datetime | None) -> Condition:
     """Return what `when` is for the instants from `start` to `end`, both included; None is open."""
-    return {
-        "$gte": sortable(start) if start else "0",
-        "$lt": (sortable(end) if end else "9") + _AFTER_SEPARATOR,
-    }
+    return Condition(
+        {
+            "$gte": sortable(start) if start else "0",
+            "$lt": (sortable(end) if end else "9") + _AFTER_SEPARATOR,
+        }
+    )
 
 
-def before(instant: datetime) -> dict[str, str]:
+def before(instant: datetime) -> Condition:
     """Return what `when` is for the instants before `instant`."""
-    return {"$gte": "0", "$lt": sortable(instant)}
+    return Condition({"$gte": "0", "$lt": sortable(instant)})
 
 
 def _place(instant: datetime | None, key: str) -> str:

@@ -8,6 +8,7 @@ from pynenc.trigger.monitoring import EventMarkerPage, EventRecord
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
+from pynenc_mongo.storage.shapes import Condition, among, at_least, present
 from pynenc_mongo.storage.verbs import (
     Filter,
     count,
@@ -66,7 +67,7 @@ class EventFilter(NamedTuple):
         criteria = {
             "code": self.event_code,
             "matched": self.matched,
-            "triggered_invocation_ids": None if self.triggered is None else {"$exists": self.triggered},
+            "triggered_invocation_ids": None if self.triggered is None else present(there=self.triggered),
             "emitted_by_invocation_id": self.emitted_by_invocation_id,
             "emitted_by_task_id": self.emitted_by_task_id,
         }
@@ -82,14 +83,18 @@ class Events:
 
     def put(self, event: EventRecord) -> None:
         """Store an event in place of an earlier version of it; what it triggered stays linked."""
-        document = documents.encode_event(event, self._payloads.store(event.to_json(self._app)))
+        events = self._collections.indexed(EVENTS)
+        record = self._payloads.store(event.to_json(self._app), events, event.event_id, "record")
+        document = documents.encode_event(event, record)
         triggered = list(dict.fromkeys(event.triggered_invocation_ids))  # mongomock adds a twin twice
-        also = {"$addToSet": {"triggered_invocation_ids": {"$each": triggered}}} if triggered else {}
-        self._payloads.merge(self._collections.indexed(EVENTS), document, "record", also)
+        also = (
+            {"$addToSet": {"triggered_invocation_ids": Condition({"$each": triggered})}} if triggered else {}
+        )
+        self._payloads.merge(events, document, "record", also)
 
     def get_all(self, event_ids: Sequence[str]) -> dict[str, EventRecord | None]:
         """Return the event of each id, or None, in one command."""
-        wanted = {"_id": {"$in": list(event_ids)}}
+        wanted = {"_id": among(event_ids)}
         found = find_all(self._collections.existing(EVENTS), wanted) if event_ids else []
         stored = {event.event_id: event for event in self._decoded(found)}
         return {event_id: stored.get(event_id) for event_id in event_ids}
@@ -103,7 +108,7 @@ class Events:
 
     def markers(self, chosen: EventFilter, limit: int, offset: int) -> EventMarkerPage:
         """Return markers of the events that meet `chosen`, oldest first, and how many there are in all."""
-        page = self._page(chosen, limit, offset, sort=[("when", 1)], projection=MARKER_FIELDS)
+        page = self._page(chosen, limit, offset, sort=[("when", 1)], fields=MARKER_FIELDS)
         markers = list(map(documents.decode_marker, page))
         # a page that is not full is the last one and needs no counting, unless it lies behind the last one
         is_last = len(markers) < limit and (markers or not offset)
@@ -112,7 +117,7 @@ class Events:
 
     def link(self, event_ids: Sequence[str], invocation_id: str) -> None:
         """Add an invocation to what the stored ones among `event_ids` triggered, once, in one command."""
-        wanted = {"_id": {"$in": list(event_ids)}}
+        wanted = {"_id": among(event_ids)}
         linked = {"$addToSet": {"triggered_invocation_ids": invocation_id}}
         update_all(self._collections.existing(EVENTS), wanted, linked)
 
@@ -124,7 +129,7 @@ class Events:
 
     def codes(self) -> list[str]:
         # the condition is met by every code, and puts the query on its index
-        return sorted(distinct(self._collections.existing(EVENTS), "code", {"code": {"$gte": ""}}))
+        return sorted(distinct(self._collections.existing(EVENTS), "code", {"code": at_least("")}))
 
     def with_code(self, event_ids: Iterable[str], code: str) -> set[str]:
         """Return the ids, among `event_ids`, of the stored events that have the code."""

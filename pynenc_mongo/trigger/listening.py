@@ -12,7 +12,7 @@ from pynenc.invocation.status import InvocationStatus
 from pynenc.trigger.conditions import ConditionContext, StatusContext
 
 from pynenc_mongo.trigger.definitions import Conditions
-from pynenc_mongo.trigger.documents import Condition
+from pynenc_mongo.trigger.documents import AnyCondition
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
@@ -38,7 +38,7 @@ class Listening:
 
     def to_status(
         self, invocation_ids: Sequence[InvocationId], status: InvocationStatus | None
-    ) -> list[tuple[Condition, ConditionContext]]:
+    ) -> list[tuple[AnyCondition, ConditionContext]]:
         """Return each condition that listens to the status of one of the invocations, with its context.
 
         One command asks which tasks are watched at all. Where there are any, the invocations are loaded; for

@@ -16,7 +16,7 @@ from pynenc_mongo.component import collections_of, payloads_in, settings_of
 from pynenc_mongo.conf.config_trigger import ConfigTriggerMongo
 from pynenc_mongo.trigger.claims import Claims, ValidConditions
 from pynenc_mongo.trigger.definitions import Conditions, CronExecutions, Triggers
-from pynenc_mongo.trigger.documents import COMPONENT, SPECS, Condition
+from pynenc_mongo.trigger.documents import COMPONENT, SPECS, AnyCondition
 from pynenc_mongo.trigger.events import EventCriteria, EventFilter, Events
 from pynenc_mongo.trigger.listening import Listening
 from pynenc_mongo.trigger.runs import TriggerRuns
@@ -71,7 +71,7 @@ class MongoTrigger(BaseTrigger):
 
     # conditions and triggers
 
-    def _register_condition(self, condition: Condition) -> None:
+    def _register_condition(self, condition: AnyCondition) -> None:
         if isinstance(condition, CronCondition) and not self.conf.mongo_new_crons_fire:
             # before another process can meet the condition
             self._cron_executions.advance(condition.condition_id, None, datetime.now(UTC))
@@ -80,7 +80,7 @@ class MongoTrigger(BaseTrigger):
     def _register_source_task_condition(self, task_id: "TaskId", condition_id: "ConditionId") -> None:
         self._conditions.add_source(condition_id, task_id)
 
-    def get_condition(self, condition_id: str) -> Condition | None:
+    def get_condition(self, condition_id: str) -> AnyCondition | None:
         """Return a condition by its id, or None."""
         return self._conditions.get_all([condition_id])[condition_id]
 
@@ -101,7 +101,7 @@ class MongoTrigger(BaseTrigger):
 
     def get_conditions_sourced_from_task(
         self, task_id: "TaskId", context_type: type["ConditionContext"] | None = None
-    ) -> list[Condition]:
+    ) -> list[AnyCondition]:
         """Return the conditions that listen to a task, those of exactly one context type if it is given."""
         return self._conditions.sourced_from(task_id, context_type)
 
@@ -175,7 +175,7 @@ class MongoTrigger(BaseTrigger):
 
     # cron
 
-    def _get_all_conditions(self) -> list[Condition]:
+    def _get_all_conditions(self) -> list[AnyCondition]:
         return self._conditions.all()
 
     def get_last_cron_execution(self, condition_id: "ConditionId") -> datetime | None:
@@ -317,7 +317,7 @@ class MongoTrigger(BaseTrigger):
 
     # definitions in batches
 
-    def get_conditions_batch(self, condition_ids: Sequence[str]) -> dict[str, Condition | None]:
+    def get_conditions_batch(self, condition_ids: Sequence[str]) -> dict[str, AnyCondition | None]:
         """Return the condition of each id, or None, in one command."""
         return self._conditions.get_all(condition_ids)
 

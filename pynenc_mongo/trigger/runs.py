@@ -10,6 +10,7 @@ from pynenc.trigger.monitoring import TriggerRunRecord
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
+from pynenc_mongo.storage.shapes import Condition, among, at_least
 from pynenc_mongo.storage.verbs import PAGE_SIZE, Filter, distinct, find_all, find_page
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import RUNS, TriggerRunDoc
@@ -28,12 +29,13 @@ class TriggerRuns:
         self._events_with_code = events_with_code
 
     def put(self, run: TriggerRunRecord) -> None:
-        document = documents.encode_run(run, self._payloads.store(run.to_json()))
-        self._payloads.replace(self._collections.indexed(RUNS), document, "record")
+        runs = self._collections.indexed(RUNS)
+        record = self._payloads.store(run.to_json(), runs, run.trigger_run_id, "record")
+        self._payloads.replace(runs, documents.encode_run(run, record), "record")
 
     def get_all(self, run_ids: Sequence[str]) -> dict[str, TriggerRunRecord | None]:
         """Return the run of each id, or None, in one command."""
-        found = self._of({"_id": {"$in": list(run_ids)}}) if run_ids else []
+        found = self._of({"_id": among(run_ids)}) if run_ids else []
         stored = {run.trigger_run_id: run for run in found}
         return {run_id: stored.get(run_id) for run_id in run_ids}
 
@@ -69,7 +71,7 @@ class TriggerRuns:
     def service_run_ids(self) -> set[str]:
         """Return the atomic service runs in which stored trigger runs took place."""
         # the condition is met by every id, and puts the query on its index, which is sparse
-        named = {"service_run_id": {"$gte": ""}}
+        named = {"service_run_id": at_least("")}
         return set(distinct(self._collections.existing(RUNS), "service_run_id", named))
 
     def delete_before(self, instant: datetime) -> int:
@@ -82,7 +84,7 @@ class TriggerRuns:
 
     def delete_of_events(self, event_ids: Iterable[str]) -> int:
         """Delete the runs that any of the events took part in; return how many."""
-        return sum(self._delete({"event_ids": {"$in": list(ids)}}) for ids in batched(event_ids, PAGE_SIZE))
+        return sum(self._delete({"event_ids": among(ids)}) for ids in batched(event_ids, PAGE_SIZE))
 
     def _delete(self, wanted: Filter, **options: Any) -> int:
         return len(self._payloads.delete(self._collections.existing(RUNS), wanted, "record", **options))
@@ -93,7 +95,7 @@ class TriggerRuns:
 
     def _decoded(self, found: Iterable[TriggerRunDoc]) -> list[TriggerRunRecord]:
         read = self._payloads.read_each(self._collections.existing(RUNS), found, "record")
-        return [TriggerRunRecord.from_json(record) for _, record in read]
+        return [documents.decode_run(document, record) for document, record in read]
 
     def _pages(self, wanted: Filter, when: Filter, size: int) -> Iterator[list[TriggerRunDoc]]:
         """Read runs in order of `when`: what others write meanwhile shifts no page and repeats no run."""
@@ -103,7 +105,7 @@ class TriggerRuns:
             yield page
             if len(page) < size:
                 return
-            when = {"$gt": page[-1]["when"], "$lt": when["$lt"]}
+            when = Condition({"$gt": page[-1]["when"], "$lt": when["$lt"]})
 
     def _touched_by(self, event_code: str | None, page: Sequence[TriggerRunDoc]) -> Sequence[TriggerRunDoc]:
         if event_code is None:

@@ -78,6 +78,10 @@ class Failing:
         self._method = method
         self._how = how
 
+    @property  # what it is one of, our code asks
+    def __class__(self) -> type:  # type: ignore[override]
+        return type(self._collection)
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._collection, name)
         return self._failing(method) if name == self._method else method

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import pytest
 from pymongo.database import Database
@@ -18,11 +18,19 @@ from tests.storage.helpers import AT_ONCE_SECONDS, address_of, documents_in, in_
 
 pytestmark = pytest.mark.usefixtures("no_settings_of_the_machine")
 
-INDEXED: CollectionSpec[Any] = CollectionSpec(
+
+class ThingDoc(TypedDict):
+    _id: str
+    colour: NotRequired[str]
+    number: NotRequired[int]
+
+
+INDEXED = CollectionSpec(
     "indexed",
+    ThingDoc,
     (IndexModel([("colour", 1)], name="colour"), IndexModel([("number", 1)], name="number", unique=True)),
 )
-PLAIN: CollectionSpec[Any] = CollectionSpec("plain")
+PLAIN = CollectionSpec("plain", ThingDoc)
 
 
 def collections_of(

@@ -1,6 +1,6 @@
 """A database that somebody else drops, indexes and all, comes back with its indexes."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from pymongo.collection import Collection
@@ -10,7 +10,13 @@ from pynenc_mongo.conf.config_mongo import ConfigMongo
 from pynenc_mongo.storage import collections
 from pynenc_mongo.storage.collections import Collections, CollectionSpec
 
-ORDERS: CollectionSpec[Any] = CollectionSpec("orders", (IndexModel("number", name="number", unique=True),))
+
+class OrderDoc(TypedDict):
+    _id: int
+    number: int
+
+
+ORDERS = CollectionSpec("orders", OrderDoc, (IndexModel("number", name="number", unique=True),))
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def payloads_of(part_bytes: int, parts: Parts) -> Payloads:
 @example("a" * 10_000, 1)
 def test_every_text_comes_back_and_its_parts_go(parts: Parts, text: str, part_bytes: int) -> None:
     payloads = payloads_of(part_bytes, parts)
-    payload = payloads.store(text)
+    payload = payloads.store(text, parts, "a key", "payload")
     assert len(documents_in(parts)) == payload.get("parts", 0)
     assert payloads.load(payload, "a test") == text
     payloads.discard(payload)
@@ -59,7 +59,7 @@ def test_a_text_is_inline_or_compressed_or_in_parts_by_its_size_in_bytes(
     parts: Parts, text: str, kind: str
 ) -> None:
     payloads = payloads_of(100, parts)
-    payload = payloads.store(text)
+    payload = payloads.store(text, parts, "a key", "payload")
     assert set(payload) - {"parts"} == {kind}
     assert payloads.load(payload, "a test") == text
     payloads.discard(payload)
@@ -70,7 +70,7 @@ def test_no_part_and_no_inline_payload_is_larger_than_allowed(
     parts: Parts, noise: bytes, part_bytes: int
 ) -> None:
     payloads = payloads_of(part_bytes, parts)
-    payload: Payload = payloads.store(noise.hex())
+    payload: Payload = payloads.store(noise.hex(), parts, "a key", "payload")
     pieces = [part["data"] for part in documents_in(parts).values()]
     assert all(len(piece) <= part_bytes for piece in [*pieces, payload.get("zlib", b"")])
     payloads.discard(payload)
@@ -78,7 +78,7 @@ def test_no_part_and_no_inline_payload_is_larger_than_allowed(
 
 def test_two_payloads_of_one_text_share_no_part(parts: Parts) -> None:
     payloads = payloads_of(1, parts)
-    one, other = payloads.store("twice"), payloads.store("twice")
+    one, other = (payloads.store("twice", parts, key, "payload") for key in ("one", "other"))
     payloads.discard(one)
     assert payloads.load(other, "a test") == "twice"
     payloads.discard(other)

@@ -119,6 +119,7 @@ def test_the_parts_are_stored_before_the_document_that_names_them(
     written = [(sent.collection, sent.name) for sent in commands.sent]
     assert written == [
         ("parts", "insert"),
+        ("parts", "find"),  # the first parts of a process: what others left is looked for
         ("heads", "findAndModify"),
         ("parts", "insert"),
         ("heads", "findAndModify"),

@@ -289,8 +289,8 @@ def test_a_missing_text_that_is_not_confirmed_can_be_stored_again(
     parts = things.database["parts"]
 
     class Arming(Payloads):
-        def store(self, text: str) -> Payload:
-            stored = super().store(text)
+        def store(self, text: str, heads: Collection[Any], key: str, field: str) -> Payload:
+            stored = super().store(text, heads, key, field)
             arm("insert")  # the next one is that of the head
             return stored
 
