@@ -1,9 +1,9 @@
 """What a document is, by its own TypedDict: checked where it is written, asked for and read.
 
-What is handed in is never trusted to be of the type that it is declared with: an id that is a dictionary would
-be read by MongoDB as a condition. What is stored is never trusted to be what these backends wrote. Each document
-bears the version of its schema (https://www.mongodb.com/docs/manual/data-modeling/design-patterns/data-versioning/),
-and one of a later version than is known here is refused.
+What is handed in is never trusted to be of the type that it is declared with: an id that is a dictionary
+would be read by MongoDB as a condition. What is stored is never trusted to be what these backends wrote. Each
+document bears the version of its schema, and one of a later version than is known here is refused
+(https://www.mongodb.com/docs/manual/data-modeling/design-patterns/data-versioning/).
 """
 
 import reprlib
@@ -182,7 +182,7 @@ def changes(
 def asked(collection: Collection[Any], wanted: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a filter.
 
-    :raises MongoValueError: naming a field that is asked to be what it never is, such as an id that is no text
+    :raises MongoValueError: naming a field that is asked to be what it never is, such as an id of None
     """
     if isinstance(collection, Documents):
         for name, value in wanted.items():

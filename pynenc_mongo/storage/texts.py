@@ -1,8 +1,8 @@
 """What stands for a text in a document of at most 16 MiB: the text itself, compressed, or parts beside it.
 
 Parts are written under a fresh generation, then the document that names it, and only then the old
-generation goes: a reader sees the old value or the new one, never a mix. Who dies in between leaves parts that
-nobody names; whoever stores parts later sweeps them (docs/adr/0004).
+generation goes: a reader sees the old value or the new one, never a mix. Who dies in between leaves parts
+that nobody names; whoever stores parts later sweeps them (docs/adr/0004).
 """
 
 import logging
@@ -236,8 +236,8 @@ def _all_parts_of(generation: str) -> Condition:
 
 def _damaged(owner: str, what: str) -> MongoDocumentError:
     return MongoDocumentError(
-        f"the payload of {owner} is none of ours: {what}; something other than these backends wrote it, or it "
-        "is damaged: store the value again"
+        f"the payload of {owner} is none of ours: {what}; something other than these backends wrote it, or "
+        "it is damaged: store the value again"
     )
 
 

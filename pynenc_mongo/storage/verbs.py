@@ -2,7 +2,8 @@
 
 Each is one command, sent again where that does no harm (`repeating`). All but `pop` may raise
 `MongoOutageError` and `MongoRefusedError` as `repeated` does, `pop` as `once`. What goes in and comes out is
-what the documents of the collection are (`shapes`): else `MongoValueError` and `MongoDocumentError` are raised.
+what the documents of the collection are (`shapes`); if not, `MongoValueError` or `MongoDocumentError` is
+raised.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
