@@ -26,6 +26,11 @@ class _Told(NamedTuple):
     at: float
 
 
+def longest_pause(longest_silence: float) -> float:
+    """Return for how many seconds what was told is not told again; of the silence after which one is dead."""
+    return min(_LONGEST_PAUSE_SECONDS, longest_silence * _PAUSE_SHARE)
+
+
 class Heartbeats:
     """Writes and reads signs of life; `longest_silence` returns the seconds after which a runner is dead.
 
@@ -48,7 +53,7 @@ class Heartbeats:
         `queues` that are None leave a known runner's as they are.
         """
         told = _Told(may_run_service, None if queues is None else tuple(queues), time.monotonic())
-        since = told.at - min(_LONGEST_PAUSE_SECONDS, self._longest_silence() * _PAUSE_SHARE)
+        since = told.at - longest_pause(self._longest_silence())
         if all(_says(self._told.get(runner_id), told, since) for runner_id in runner_ids):
             return
         self._write(runner_ids, may_run_service=may_run_service, queues=queues)
