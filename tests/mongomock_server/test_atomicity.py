@@ -11,6 +11,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from pynenc_mongo.mongomock_server import commands
 from pynenc_mongo.mongomock_server.commands import State
 from pynenc_mongo.mongomock_server.process import MongomockServer
 from tests.mongomock_server.conftest import Client
@@ -85,6 +86,18 @@ def test_control_without_the_lock_they_do_not(serving: Callable[[State], str], e
     no_lock: Any = contextlib.nullcontext()
     url = serving(State(lock=no_lock))
     assert any(deliveries(url) != (DOCUMENTS, 0) for _ in range(5))
+
+
+def test_a_command_runs_while_it_holds_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For certain; the two above see it by a race."""
+
+    def ping(state: State, _: Any) -> dict[str, Any]:
+        return {"held": state.lock.locked(), "ok": 1.0}
+
+    monkeypatch.setattr(commands, "COMMANDS", {"ping": ping})
+    state = State()
+    assert commands.run(state, {"ping": 1, "$db": "admin"}) == {"held": True, "ok": 1.0}
+    assert not state.lock.locked()
 
 
 def test_every_caller_has_an_error_within_a_second_when_the_server_is_killed(
