@@ -9,6 +9,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,10 +24,20 @@ from pynenc_mongo.storage import client
 # what drivers send by themselves, for which no code of ours can be meant
 HANDSHAKES = ("hello", "isMaster", "ismaster", "ping", "saslStart", "saslContinue", "endSessions")
 
+_LONGEST_WAY_SECONDS = 30.0
 _OP_MSG, _MORE_TO_COME = 2013, 1 << 1
 
-NOT_PRIMARY, UNAUTHORIZED = 10107, 13
-_CODE_NAMES = {NOT_PRIMARY: "NotWritablePrimary", UNAUTHORIZED: "Unauthorized"}
+NOT_PRIMARY, SHUTTING_DOWN, UNAUTHORIZED, NOT_ALLOWED = 10107, 91, 13, 8000
+NOT_CONFIRMED, CANNOT_BE_CONFIRMED = 64, 100
+_CODE_NAMES = {
+    NOT_PRIMARY: "NotWritablePrimary",
+    SHUTTING_DOWN: "ShutdownInProgress",
+    UNAUTHORIZED: "Unauthorized",
+    NOT_ALLOWED: "AtlasError",
+    NOT_CONFIRMED: "WriteConcernTimeout",
+    CANNOT_BE_CONFIRMED: "UnsatisfiableWriteConcern",
+}
+_RETRYABLE = (NOT_PRIMARY, SHUTTING_DOWN)
 
 
 class Broken(Enum):
@@ -46,11 +57,37 @@ class Refused:
         name = _CODE_NAMES.get(self.code, f"Location{self.code}")
         answer = {"ok": 0.0, "errmsg": f"{name}: a test refuses this", "code": self.code, "codeName": name}
         # a server says so itself, of what its driver may retry
-        retryable = self.code == NOT_PRIMARY and "txnNumber" in command
+        retryable = self.code in _RETRYABLE and "txnNumber" in command
         return answer | ({"errorLabels": ["RetryableWriteError"]} if retryable else {})
 
 
-type Fault = Broken | Refused | None
+@dataclass(frozen=True)
+class Unconfirmed:
+    """The server runs the command, and answers that no majority has confirmed what it wrote."""
+
+    code: int
+
+    def answer(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        name = _CODE_NAMES[self.code]
+        error = {"code": self.code, "codeName": name, "errmsg": f"{name}: a test does not confirm this"}
+        return {**answer, "writeConcernError": error}
+
+
+@dataclass(frozen=True)
+class Delayed:
+    """The command reaches the server after some seconds, whoever waits for it or waits no more."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The command is carried out; then something ends, and nobody hears of it."""
+
+    end: Callable[[], object]
+
+
+type Fault = Broken | Refused | Unconfirmed | Delayed | Ended | None
 type Judge = Callable[[str, Mapping[str, Any]], Fault]
 
 
@@ -82,6 +119,7 @@ class FaultyServer:
     judge: Judge = nothing
     seen: list[str] = field(default_factory=list)
     struck: list[str] = field(default_factory=list)
+    on_their_way: set[int] = field(default_factory=set)  # numbers of commands that are being answered
     port: int = 0
     _listener: socket.socket | None = None
     _lines: set[socket.socket] = field(default_factory=set)
@@ -106,6 +144,17 @@ class FaultyServer:
         for line in list(self._lines):
             _close(line)
 
+    def wait_until_idle(self) -> None:
+        """Wait until no command is on its way any more.
+
+        :raises TimeoutError: if that does not come to pass
+        """
+        ends = time.monotonic() + _LONGEST_WAY_SECONDS
+        while self.on_their_way:
+            if time.monotonic() > ends:
+                raise TimeoutError(f"{len(self.on_their_way)} commands are on their way")
+            time.sleep(0.01)
+
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
@@ -125,18 +174,39 @@ class FaultyServer:
     ) -> bool:
         """Have one command answered; return whether the connection lives on."""
         request = parse(message[:HEADER_BYTES], message[HEADER_BYTES:])
+        self.on_their_way.add(request.number)
+        try:
+            return self._answer(request, message, line, beyond, answered)
+        finally:
+            self.on_their_way.discard(request.number)
+
+    def _answer(
+        self,
+        request: Request,
+        message: bytes,
+        line: socket.socket,
+        beyond: socket.socket,
+        answered: IO[bytes],
+    ) -> bool:
         fault = self._fault_of(request)
         if fault is Broken.BEFORE:
             return False
         if isinstance(fault, Refused):
             line.sendall(reply_to(request, fault.answer(request.command)))
             return True
+        if isinstance(fault, Delayed):
+            time.sleep(fault.seconds)
         beyond.sendall(message)
         follows = request.wants_reply
         while follows:
             answer = _next(answered)
             if fault is Broken.AFTER or not answer:
                 return False
+            if isinstance(fault, Ended):
+                fault.end()
+                return False
+            if isinstance(fault, Unconfirmed):
+                answer = reply_to(request, fault.answer(_document_in(answer)))
             line.sendall(answer)
             follows = _more_to_come(answer)
         return True
@@ -167,6 +237,10 @@ def _next(stream: IO[bytes]) -> bytes:
     """Return the next message, or nothing at the end."""
     header = stream.read(HEADER_BYTES)
     return header + stream.read(length_in(header)) if len(header) == HEADER_BYTES else b""
+
+
+def _document_in(answer: bytes) -> Mapping[str, Any]:
+    return parse(answer[:HEADER_BYTES], answer[HEADER_BYTES:]).command
 
 
 def _more_to_come(answer: bytes) -> bool:

@@ -1,0 +1,86 @@
+"""A sample of `make faults`: each fault at a command on two engines, and nothing is wrong afterwards."""
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from tests.faults import plan
+from tests.faults.injections import COLUMNS, Injection, Outcome, commands_of_a_life
+from tests.faults.table import BEGIN, END, Table, put_into
+
+SEED = 1
+# each fault on mongomock, and on one of the others
+CASES = [
+    *(("mongomock", fault) for fault in plan.faults_of("mongomock")),
+    *(("embedded", fault) for fault in plan.faults_of("embedded")[::2]),
+    *(("replica-set", fault) for fault in plan.faults_of("replica-set")[1::2]),
+]
+_lives: dict[str, Sequence[str]] = {}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("engine", "fault"), CASES)
+def test_after_a_fault_nothing_is_lost_or_done_twice_or_stuck_or_leaked(
+    request: pytest.FixtureRequest, engine: str, fault: str
+) -> None:
+    url = request.getfixturevalue(f"{engine.replace('-', '_')}_url")
+    dice = random.Random(f"{SEED} {engine} {fault}")
+    found = plan.run(url, dice.choice(plan.chosen(fault, life_on(engine, url), 1)))
+    assert found.command
+    assert {column: texts for column, texts in found.wrong.items() if texts} == {}, found
+
+
+def life_on(engine: str, url: str) -> Sequence[str]:
+    if engine not in _lives:
+        _lives[engine] = commands_of_a_life(url)
+    return _lives[engine]
+
+
+# the table
+
+
+def outcome(fault: str, **wrong: list[str]) -> Outcome:
+    return Outcome(
+        Injection(fault, 1), "insert things", {column: wrong.get(column, []) for column in COLUMNS}
+    )
+
+
+def test_the_table_counts_what_the_run_has_found() -> None:
+    table = Table()
+    table.add("mongomock", outcome("closed before"))
+    table.add("mongomock", outcome("closed before", lost=["one", "two"]))
+    table.add("replica-set", outcome("closed before", double=["one"]), is_engines_own=True)
+    table.add("replica-set", Outcome(Injection("closed before", 1000)))
+    assert str(table).splitlines()[2:] == [
+        "| mongomock | closed before | 2 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |",
+        "| replica-set | closed before | 1 | 0 | 0 | 0 | 0 | 1 | 0 | 0 | 0 |",
+        "| mongomock | all | 2 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |",
+        "| replica-set | all | 1 | 0 | 0 | 0 | 0 | 1 | 0 | 0 | 0 |",
+        "| all | all | 3 | 1 | 0 | 0 | 0 | 1 | 0 | 0 | 0 |",
+    ]
+    assert not table.is_right
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_whatever_is_wrong_is_seen(column: str) -> None:
+    """The control."""
+    table = Table()
+    table.add("mongomock", outcome("closed before"))
+    assert table.is_right
+    table.add("mongomock", outcome("closed before", **{column: ["something"]}))
+    assert not table.is_right
+
+
+def test_a_page_gets_the_table_in_place_of_an_old_one() -> None:
+    table = Table()
+    table.add("mongomock", outcome("closed before"))
+    page = put_into(f"before\n{BEGIN}\nold\n{END}\nafter\n", table)
+    assert page == f"before\n{BEGIN}\n\n{table}\n{END}\nafter\n"
+
+
+def test_each_command_is_struck_by_one_fault_or_the_other() -> None:
+    commands = ["insert things"] * 40
+    struck = {each.number for fault in plan.RUNS for each in plan.chosen(fault, commands, 9)}
+    assert struck == set(range(1, 41))
