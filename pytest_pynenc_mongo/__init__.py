@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from pytest_pynenc_mongo.asserting import Assert
     from pytest_pynenc_mongo.databases import TestDatabase, TestServer
     from pytest_pynenc_mongo.engines import Engine
-    from pytest_pynenc_mongo.errors import PynencMongoTestError, RunnerError
+    from pytest_pynenc_mongo.errors import FailPointError, PynencMongoTestError, RunnerError
+    from pytest_pynenc_mongo.failpoints import ArmedFailPoint, FailPoint
     from pytest_pynenc_mongo.firing import Cron, Event
     from pytest_pynenc_mongo.manifests import Manifest
     from pytest_pynenc_mongo.monitor import Monitor
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AppFactory",
+    "ArmedFailPoint",
     "Assert",
     "Cron",
     "Engine",
     "Event",
+    "FailPoint",
+    "FailPointError",
     "Load",
     "Manifest",
     "Monitor",
@@ -45,10 +49,13 @@ __all__ = [
 
 _MODULES = {
     "AppFactory": "protocols",
+    "ArmedFailPoint": "failpoints",
     "Assert": "asserting",
     "Cron": "firing",
     "Engine": "engines",
     "Event": "firing",
+    "FailPoint": "failpoints",
+    "FailPointError": "errors",
     "Load": "protocols",
     "Manifest": "manifests",
     "Monitor": "monitor",

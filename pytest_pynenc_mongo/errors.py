@@ -50,6 +50,10 @@ class KeptError(PynencMongoTestError):
     """A directory does not hold a kept database that this version can open."""
 
 
+class FailPointError(PynencMongoTestError):
+    """A fail point that cannot be, or is not the only one."""
+
+
 class MonitorError(PynencMongoTestError):
     """pynmon cannot be run, or did not start."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pynenc_mongo.mongomock_server.process import end_with_parent
+from pytest_pynenc_mongo import secantus_failpoints
 
 _USER = "pynenc"
 # the server goes on writing meanwhile, and a folder that it has just written to stays
@@ -55,6 +56,7 @@ def main(directory: str, parent_pid: int) -> None:
                 break
         os._exit(0)
 
+    secantus_failpoints.install()
     server = started(directory)
     end_with_parent(parent_pid, end)
     print(protect(server), flush=True)  # noqa: T201 - the parent reads it

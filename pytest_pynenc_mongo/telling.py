@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest._code.code import ExceptionRepr
 
-from pytest_pynenc_mongo import awaiting, executors, observing, story
+from pytest_pynenc_mongo import awaiting, executors, failpoints, observing, story
 from pytest_pynenc_mongo.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ _TOLD: pytest.StashKey[bool] = pytest.StashKey()
 
 def show(item: pytest.Item, report: pytest.TestReport) -> None:
     """Add the story to the report of the phase that failed first, before its teardown empties anything."""
+    if report.failed or report.when == "call":
+        failpoints.switch_off(item)  # nothing after this is meant to fail
     if report.failed and not item.stash.get(_TOLD, False):
         item.stash[_TOLD] = True
         for app in awaiting.apps_of_test():
             _look_at(item, app)
         item.stash[SAID] = said = report.longreprtext
-        for title, text in _sections(item.stash.get(SNAPSHOTS, []), said):
+        for title, text in _sections(item, said):
             _add(report, title, text)
 
 
@@ -48,11 +50,14 @@ def _look_at(item: pytest.Item, app: "Pynenc") -> None:
     item.stash[SNAPSHOTS] = [*others, observing.observe(app)]
 
 
-def _sections(snapshots: list[Snapshot], said: str) -> list[tuple[str, str]]:
+def _sections(item: pytest.Item, said: str) -> list[tuple[str, str]]:
     """Return titles and texts, but for a log that an error's message ends with."""
+    snapshots = item.stash.get(SNAPSHOTS, [])
     title = "pynenc {}" if len(snapshots) > 1 else "pynenc"
     stories = [(title.format(each.app_id), "\n".join(story.lines(each, said))) for each in snapshots]
     logs = [each for each in executors.logs_of_test() if not all(line in said for line in each.lines)]
+    if failed := failpoints.told(item):
+        stories.append(("pynenc fail points", "\n".join(failed)))
     return [*stories, *((log.title, "\n".join(log.lines)) for log in logs)]
 
 

@@ -26,6 +26,11 @@ def standalone(directory: str) -> str:
     return str(started(directory).uri)
 
 
+def unbreakable(directory: str) -> str:
+    """It knows no `configureFailPoint`, as a mongod in production."""
+    return str(started(directory, enable_test_commands=False).uri)
+
+
 def replica_set(directory: str) -> str:
     """A replica set of one."""
     return str(started(directory, replica_set_name="rs0").uri)
@@ -61,7 +66,7 @@ def _with_user(directory: str, database: str, password: str, role: str) -> Any:
 type Kind = Callable[[str], str]
 
 KINDS: dict[str, Kind] = {
-    kind.__name__: kind for kind in (standalone, replica_set, synchronous, locked, secured)
+    kind.__name__: kind for kind in (standalone, unbreakable, replica_set, synchronous, locked, secured)
 }
 
 

@@ -9,7 +9,9 @@ from pynenc import Pynenc
 from pynenc.invocation import InvocationStatus
 from shop import orders
 
-from pytest_pynenc_mongo import Recover, RunnerError, Wait, Worker
+from pytest_pynenc_mongo import FailPoint, Recover, RunnerError, Wait, Worker
+
+NOT_PRIMARY = 10107  # what a member says that is none any more
 
 
 @pytest.fixture
@@ -55,3 +57,10 @@ def test_nobody_waits_for_a_dead_worker(pynenc_worker: Worker, tmp_path: Path) -
     pynenc_worker.kill()
     with pytest.raises(RunnerError, match=f"worker {pynenc_worker.pid} ended with SIGKILL"):
         _ = cake.result
+
+
+@pytest.mark.usefixtures("pynenc_worker")
+def test_an_order_survives_a_failover(pynenc_mongo_failpoint: FailPoint) -> None:
+    with pynenc_mongo_failpoint(error=NOT_PRIMARY, times=3) as failpoint:
+        assert orders.price_order([("tea", 2)]).result["cents"] == 900
+    assert failpoint.count == 3

@@ -24,7 +24,7 @@ _HOST, _PORT = "localhost", 27017
 
 
 class ClientLimits(NamedTuple):
-    """What one process asks of a server at most, and how long it waits for one.
+    """What one process asks of a server at most, how long it waits for one, and how it introduces itself.
 
     Half a minute to find a server is longer than an election, before whose end a replica set has no primary:
     10 s until the others take a primary for lost, and what the new one then has to catch up.
@@ -35,6 +35,7 @@ class ClientLimits(NamedTuple):
     operation_seconds: float = 30.0
     connect_seconds: float = 30.0  # to find a server and to reach it, by as many attempts as it takes
     attempt_seconds: float = 10.0  # for one of them
+    app_name: str = "pynenc"  # by which the server knows the process
 
 
 DEFAULT_LIMITS = ClientLimits()
@@ -75,6 +76,9 @@ class ConfigMongo(ConfigPynencBase):
         (`serverSelectionTimeoutMS`). Defaults to 0, which means `mongo_timeout_seconds`.
     :cvar ConfigField[float] socket_connect_timeout:
         Seconds that one attempt to connect to a server may take, of which there may be many. Defaults to 10.
+    :cvar ConfigField[str] mongo_app_name:
+        Name by which the server knows the app's processes, in its log and in `currentOp` (`appName`), of at
+        most 128 bytes. Defaults to `pynenc`.
     :cvar ConfigField[int] chunk_threshold:
         Bytes above which a payload is compressed, and the size of the parts of one that is larger
         than a document. At most 15 MiB, which is also the default.
@@ -92,6 +96,7 @@ class ConfigMongo(ConfigPynencBase):
     mongo_connect_seconds = ConfigField(0.0)
     mongo_timeout_seconds = ConfigField(DEFAULT_LIMITS.operation_seconds)
     socket_connect_timeout = ConfigField(DEFAULT_LIMITS.attempt_seconds)
+    mongo_app_name = ConfigField(DEFAULT_LIMITS.app_name)
     chunk_threshold = ConfigField(DOCUMENT_PAYLOAD_LIMIT_BYTES)
 
     def address(self) -> MongoAddress:
@@ -118,6 +123,7 @@ class ConfigMongo(ConfigPynencBase):
             operation_seconds=self.mongo_timeout_seconds,
             connect_seconds=self.mongo_connect_seconds or self.mongo_timeout_seconds,
             attempt_seconds=self.socket_connect_timeout,
+            app_name=self.mongo_app_name,
         )
 
     def collection_prefix(self) -> str:

@@ -7,10 +7,12 @@ import stat
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from pynenc_mongo.mongomock_server.commands import State, run
+from pynenc_mongo.mongomock_server.failpoints import fail
 from pynenc_mongo.mongomock_server.messages import (
     HEADER_BYTES,
     MalformedMessageError,
@@ -114,17 +116,7 @@ class _Connection:
         fault = self._state.fail_points.failure_of(command, self._app_name)
         if fault is None:
             return run(self._state, command)
-        time.sleep(fault.block_seconds)
-        if fault.closes:
-            return None
-        if fault.error:
-            return failure(fault.error)
-        reply = run(self._state, command)
-        if fault.write_concern_error:
-            reply["writeConcernError"] = fault.write_concern_error
-            if fault.labels:
-                reply["errorLabels"] = list(fault.labels)
-        return reply
+        return fail(fault, partial(run, self._state, command))
 
 
 def _goes_on(request: Request, reply: Mapping[str, Any]) -> bool:

@@ -178,7 +178,7 @@ def _url_on_the_wire(address: MongoAddress) -> str:
 def _options(url: str, address: MongoAddress, limits: ClientLimits) -> dict[str, Any]:
     """Return the driver's options; one in the URL wins over the setting of the same meaning."""
     options = {
-        "appName": "pynenc",
+        "appName": limits.app_name,
         "maxPoolSize": limits.connections,
         "timeoutMS": _milliseconds(limits.operation_seconds),
         # for what the driver does outside of operations, which timeoutMS does not limit: ending its sessions

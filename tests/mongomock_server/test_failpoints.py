@@ -84,6 +84,33 @@ def test_the_connection_is_closed_before_the_command_is_run(client: Client, fail
     assert client.shop.things.count_documents({}) == 0
 
 
+def test_the_connection_is_closed_after_the_command_is_run(client: Client) -> None:
+    data = {"failCommands": ["insert"]}
+    client.admin.command("configureFailPoint", "failCommandAfter", mode={"times": 1}, data=data)
+    raised(AutoReconnect, lambda: client.shop.things.insert_one({}))
+    assert client.shop.things.count_documents({}) == 1
+    off = client.admin.command("configureFailPoint", "failCommandAfter", mode="off")
+    assert off["count"] == 1
+
+
+def test_its_state_is_a_parameter(client: Client, fail: Fail) -> None:
+    def state() -> dict[str, Any]:
+        answer = client.admin.command({"getParameter": 1, "failpoint.failCommand": 1})
+        found: dict[str, Any] = answer["failpoint.failCommand"]
+        return found
+
+    before = fail({"times": 2}, "count", errorCode=7)
+    outcomes(lambda: client.shop.command("count", "things"), 1)
+    data = {"failCommands": ["count"], "errorCode": 7}
+    assert state() == {"mode": 3, "data": data, "timesEntered": before + 1}
+    outcomes(lambda: client.shop.command("count", "things"), 2)
+    assert state() == {"mode": 0, "data": data, "timesEntered": before + 2}
+    fail({"skip": 1}, "count", errorCode=7)
+    assert state()["mode"] == 4
+    fail("off")
+    assert state() == {"mode": 0, "data": {}, "timesEntered": before + 2}
+
+
 def test_a_write_concern_error_follows_a_write_that_is_done(client: Client, fail: Fail) -> None:
     fail({"times": 1}, "insert", writeConcernError={"code": 64, "errmsg": "waited"}, errorLabels=["Custom"])
     error = raised(WriteConcernError, lambda: client.shop.things.insert_one({}))

@@ -245,10 +245,11 @@ def test_the_limits_of_a_client_come_from_the_settings() -> None:
             "mongo_pool_max_connections": 7,
             "mongo_timeout_seconds": 1.5,
             "socket_connect_timeout": 3.5,
+            "mongo_app_name": "till",
         }
     ).limits()
     assert limits == ClientLimits(
-        connections=7, operation_seconds=1.5, connect_seconds=1.5, attempt_seconds=3.5
+        connections=7, operation_seconds=1.5, connect_seconds=1.5, attempt_seconds=3.5, app_name="till"
     )
 
 

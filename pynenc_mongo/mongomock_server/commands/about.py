@@ -90,10 +90,11 @@ def command_line(_: State, __: Command) -> Reply:
     return {"argv": [sys.executable, "-m", "pynenc_mongo.mongomock_server"], "parsed": {}, "ok": 1.0}
 
 
-def get_parameter(_: State, command: Command) -> Reply:
+def get_parameter(state: State, command: Command) -> Reply:
     if command["getParameter"] == "*":
         return {**_PARAMETERS, "ok": 1.0}
     found = {name: value for name, value in _PARAMETERS.items() if name in command}
+    found |= state.fail_points.parameters(command)
     if not found:
         raise CommandError(INVALID_OPTIONS, "no option found to get")
     return {**found, "ok": 1.0}
