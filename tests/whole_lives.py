@@ -65,6 +65,15 @@ def at(url: str, database: str) -> Iterator[None]:
 
 def live() -> None:
     """Use every store of the app as its callers, its runners and its monitors do, and purge it."""
+    fill()
+    app.orchestrator.auto_purge()
+    app.trigger.auto_purge_events()
+    app.purge()
+    assert app.orchestrator.count_invocations() == 0
+
+
+def fill() -> tuple[Any, Any, Any]:
+    """Use every store of the app; return an invocation, one with large arguments, one that failed."""
     app.trigger.register_task_triggers(ship, TriggerBuilder().on_event("paid").on_status(join, "success"))
     small, large, failing = join("a", "b"), join(LARGE, "b"), join("a", "")
     assert bake().invocation_id == bake().invocation_id
@@ -76,10 +85,7 @@ def live() -> None:
     _wait_and_recover(small.invocation_id)
     _trigger()
     _look(small)
-    app.orchestrator.auto_purge()
-    app.trigger.auto_purge_events()
-    app.purge()
-    assert app.orchestrator.count_invocations() == 0
+    return small, large, failing
 
 
 def _run_all() -> None:

@@ -21,7 +21,7 @@ from pynenc_mongo.storage.collections import CollectionSpec
 from pynenc_mongo.storage.instants import from_micros, sortable, to_micros
 from pynenc_mongo.storage.naming import compound_key
 from pynenc_mongo.storage.payloads import PARTS, HeadDoc, Payload
-from pynenc_mongo.storage.shapes import decodes
+from pynenc_mongo.storage.shapes import decodes, encoding
 
 COMPONENT = "state_backend"
 
@@ -133,6 +133,7 @@ SPECS: tuple[CollectionSpec[Any], ...] = (
 )
 
 
+@encoding(INVOCATIONS.name)
 def encode_arguments(call: CallDTO) -> str:
     """Return the arguments as one text, so that their names may hold `$` and `.`."""
     # not in ASCII: there two lone surrogates would read back as the one character they make together
@@ -167,7 +168,14 @@ def decode_invocation(document: InvocationDoc, arguments: str) -> tuple[Invocati
         parent_invocation_id=_optional_id(document.get("parent_id")),
         parent_event_id=document.get("parent_event_id"),
     )
-    return invocation, CallDTO(call_id=call_id, serialized_arguments=json.loads(arguments))
+    return invocation, CallDTO(call_id=call_id, serialized_arguments=_decode_arguments(arguments))
+
+
+def _decode_arguments(text: str) -> dict[str, str]:
+    arguments = json.loads(text)
+    if not (isinstance(arguments, dict) and all(isinstance(each, str) for each in arguments.values())):
+        raise TypeError("its arguments are no JSON object of texts")
+    return arguments
 
 
 def _decode_membership(document: InvocationDoc) -> WorkflowIdentity | None:
@@ -242,6 +250,7 @@ def encode_sub_invocation(workflow_id: str, invocation_id: str) -> SubInvocation
     }
 
 
+@encoding(RUNNER_CONTEXTS.name)
 def encode_runner_context(context: RunnerContext) -> RunnerContextDoc:
     return {"_id": context.runner_id, "context": json.loads(context.to_json())}
 
@@ -251,6 +260,7 @@ def decode_runner_context(document: RunnerContextDoc) -> RunnerContext:
     return RunnerContext.from_json(json.dumps(document["context"]))
 
 
+@encoding(APP_INFO.name)
 def encode_app_info(info: AppInfo) -> AppInfoDoc:
     # as AppInfo.to_json, which fails on sets: what the builder's trigger_task_modules() puts there
     return {"_id": info.app_id, "info": json.dumps(asdict(info), default=sorted)}

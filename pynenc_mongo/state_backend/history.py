@@ -35,8 +35,9 @@ class Histories:
 
     def of_each(self, invocation_ids: Sequence[str]) -> dict[str, list[InvocationHistory]]:
         """Return the records of each of some invocations, oldest first, in one command."""
+        found = self._in_order({"invocation_id": among(invocation_ids)})
         histories: dict[str, list[InvocationHistory]] = {key: [] for key in invocation_ids}
-        for history in self._in_order({"invocation_id": among(invocation_ids)}):
+        for history in found:
             histories[history.invocation_id].append(history)
         return histories
 

@@ -7,6 +7,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 # `sortable` counts from year 1, so that instants before 1970 sort as text too
 _FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
 _SORTABLE_DIGITS = 18
 
 
@@ -22,13 +23,13 @@ def from_micros(micros: int) -> datetime:
 
 def sortable(instant: datetime) -> str:
     """Return text of one width that sorts as the instants do, to the microsecond."""
-    return f"{max(_since(_FIRST, instant), 0):0{_SORTABLE_DIGITS}d}"
+    return f"{_since(_FIRST, instant):0{_SORTABLE_DIGITS}d}"
 
 
 def _since(first: datetime, instant: datetime) -> int:
-    """Return microseconds, also of instants that in UTC lie before year 1 or after year 9999."""
+    """Return microseconds; what in UTC lies before year 1 or after year 9999 is the first or the last one."""
     try:
-        return (instant.astimezone(UTC) - first) // _MICROSECOND
-    except OverflowError:
-        shift = instant.utcoffset() or timedelta()
-        return (instant.replace(tzinfo=UTC) - first - shift) // _MICROSECOND
+        utc = instant.astimezone(UTC)
+    except (OverflowError, ValueError):  # one of them of zones, the other of local time
+        utc = _FIRST if instant.year == _FIRST.year else _LAST
+    return (utc - first) // _MICROSECOND

@@ -3,6 +3,9 @@
 import hashlib
 import json
 import re
+import reprlib
+
+from pynenc_mongo.errors import MongoValueError
 
 # an id that is safe as it stands stays readable in a shell: shop -> shop.state_backend_results
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,47}")
@@ -33,5 +36,12 @@ def compound_key(*parts: str) -> str:
 
     Lone surrogates, which BSON refuses, become `\udXXX`; JSON writes nothing else so, for its own
     backslashes are doubled.
+
+    :raises MongoValueError: naming a part that is no text
     """
+    for part in parts:
+        if not isinstance(part, str):
+            raise MongoValueError(
+                f"{reprlib.repr(part)}, of type {type(part).__qualname__}, is in a key: it has to be a text"
+            )
     return json.dumps(parts, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()

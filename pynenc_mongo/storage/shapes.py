@@ -9,11 +9,13 @@ document bears the version of its schema, and one of a later version than is kno
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Collection as Several
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, wraps
 from types import NoneType, UnionType
 from typing import Any, Self, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
 
+from bson.code import Code
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -94,7 +96,7 @@ class Kind:
     def holds(self, value: Any) -> bool:
         if isinstance(value, bool):  # which is an integer to Python
             return bool in self.types
-        if not isinstance(value, self.types):
+        if not isinstance(value, self.types) or isinstance(value, Code):  # which is a text to Python
             return False
         inner: Any = value
         if self.items is not None:
@@ -206,8 +208,6 @@ def _check(collection: Documents[Any], name: str, value: Any) -> None:
     for each in _operands(value):
         if kind is None:
             fits = isinstance(each, _SCALARS)
-        elif each is None and name not in collection.fields.required:
-            fits = True
         else:
             fits = kind.holds(each) or (kind.items is not None and kind.items.holds(each))
         if not fits:
@@ -292,6 +292,20 @@ def _check_version(collection: Documents[Any], document: Mapping[str, Any]) -> N
 
 def _named(collection: Collection[Any], document: Mapping[str, Any]) -> str:
     return f"the document {reprlib.repr(document.get('_id'))} in {collection.full_name}"
+
+
+@contextmanager
+def encoding(name: str) -> Iterator[None]:
+    """Name the collection of what nothing can be made of that is stored.
+
+    :raises MongoValueError: instead of what pynenc's own JSON says of it
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if isinstance(error, MongoValueError):
+            raise
+        raise MongoValueError(f"this cannot be stored in {name}: {type(error).__name__}: {error}") from error
 
 
 def decodes[**Given, Made](name: str) -> Callable[[Callable[Given, Made]], Callable[Given, Made]]:

@@ -84,6 +84,7 @@ def find_by_key[Doc: Document](
     collection: Collection[Doc], keys: Sequence[str], fields: Sequence[str] | None = None
 ) -> dict[str, Doc]:
     """Return the stored ones among some documents by their `_id`, in one command, or none for no key."""
+    asked(collection, {"_id": among(keys)})  # before they are sorted, which not everything can be
     wanted = sorted(set(keys))
     if not wanted:
         return {}

@@ -12,7 +12,7 @@ from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.naming import compound_key
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.shapes import among, at_most, below
+from pynenc_mongo.storage.shapes import among, at_most, below, encoding
 from pynenc_mongo.storage.verbs import PAGE_SIZE, delete_all, pages, upsert_if
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import CLAIMS, VALID_CONDITIONS
@@ -27,6 +27,7 @@ class ValidConditions:
         self._collections = collections
         self._payloads = payloads
 
+    @encoding(VALID_CONDITIONS.name)
     def put_all(self, valid_conditions: Sequence[ValidCondition]) -> None:
         """Store each one under its id, in place of what was there; of two with one id the later one."""
         by_id = {each.valid_condition_id: each for each in valid_conditions}

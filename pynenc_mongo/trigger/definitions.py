@@ -13,7 +13,7 @@ from pynenc.trigger.conditions import ConditionContext, EventCondition
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.shapes import among, not_among
+from pynenc_mongo.storage.shapes import among, encoding, not_among
 from pynenc_mongo.storage.verbs import (
     Filter,
     distinct,
@@ -37,6 +37,7 @@ class Conditions:
         self._collections = collections
         self._payloads = payloads
 
+    @encoding(CONDITIONS.name)
     def put(self, condition: AnyCondition) -> None:
         """Store a condition; the tasks that it is registered for stay."""
         conditions, key = self._collections.indexed(CONDITIONS), condition.condition_id

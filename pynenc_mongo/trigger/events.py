@@ -8,7 +8,7 @@ from pynenc.trigger.monitoring import EventMarkerPage, EventRecord
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.shapes import Condition, among, at_least, present
+from pynenc_mongo.storage.shapes import Condition, among, at_least, encoding, present
 from pynenc_mongo.storage.verbs import (
     Filter,
     count,
@@ -81,6 +81,7 @@ class Events:
         self._collections = collections
         self._payloads = payloads
 
+    @encoding(EVENTS.name)
     def put(self, event: EventRecord) -> None:
         """Store an event in place of an earlier version of it; what it triggered stays linked."""
         events = self._collections.indexed(EVENTS)

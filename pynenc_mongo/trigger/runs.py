@@ -10,7 +10,7 @@ from pynenc.trigger.monitoring import TriggerRunRecord
 
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.shapes import Condition, among, at_least
+from pynenc_mongo.storage.shapes import Condition, among, at_least, encoding
 from pynenc_mongo.storage.verbs import PAGE_SIZE, Filter, distinct, find_all, find_page
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import RUNS, TriggerRunDoc
@@ -28,6 +28,7 @@ class TriggerRuns:
         self._payloads = payloads
         self._events_with_code = events_with_code
 
+    @encoding(RUNS.name)
     def put(self, run: TriggerRunRecord) -> None:
         runs = self._collections.indexed(RUNS)
         record = self._payloads.store(run.to_json(), runs, run.trigger_run_id, "record")
