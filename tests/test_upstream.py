@@ -3,14 +3,16 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from pynenc import Pynenc
 from pynenc.exceptions import InvocationStatusError, InvocationStatusTransitionError
 from pynenc.identifiers.task_id import TaskId
 from pynenc.invocation.status import InvocationStatus
+from pynenc.orchestrator.atomic_service import AtomicServiceRun
 from pynenc.runner.runner_context import RunnerContext
+from pynenc.trigger.trigger_builder import TriggerBuilder
 
 from benchmarks.stores import SQLITE
 from pytest_pynenc_mongo import wiring
@@ -191,3 +193,22 @@ def test_a_task_that_exits_stays_running(app: Pynenc) -> None:
     thread.join(CHILD_SECONDS)
     assert left == ["closing time"]
     assert status_of(app, invocation) == RUNNING
+
+
+def test_a_trigger_is_lost_with_the_runner_that_has_claimed_it(
+    app: Pynenc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.trigger.register_task_triggers(shop.leave, TriggerBuilder().on_event("closing"))
+    app.trigger.emit_event("closing", {})
+    with monkeypatch.context() as dying:
+        dying.setattr(app.trigger, "execute_task", _die)
+        with pytest.raises(KeyboardInterrupt):
+            app.trigger.trigger_loop_iteration(AtomicServiceRun(runner_id=DEAD.runner_id))
+    assert len(app.trigger.get_valid_conditions()) == 1
+    app.trigger.trigger_loop_iteration(AtomicServiceRun(runner_id=RUNNER.runner_id))
+    assert app.trigger.get_valid_conditions() == {}
+    assert app.orchestrator.count_invocations(shop.leave.task_id) == 0
+
+
+def _die(*_: object, **__: object) -> NoReturn:
+    raise KeyboardInterrupt
