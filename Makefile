@@ -6,12 +6,13 @@ READY := $(VENV)/.ready
 PEER := .venv-peer
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults conformance pymongo-suite mutants check bench bench-quick bench-startup bench-peer format clean
+.PHONY: help venv demo test faults hostile conformance pymongo-suite mutants check bench bench-quick bench-startup bench-peer format clean
 
 help:
 	@echo "make demo    set up, then run the example shop on every engine"
 	@echo "make test    set up, then run all tests"
 	@echo "make faults  set up, then have each command of a task's life fail in each way, as a table (docs/faults.md)"
+	@echo "make hostile set up, then hostile values at every door of the stores, and damaged documents behind it"
 	@echo "make conformance    set up, then all of pynenc's own suites on both engines, as a table"
 	@echo "make pymongo-suite  set up, then pymongo's own tests on the mongomock server, as a table"
 	@echo "make mutants set up, then take guards out of copies of the code, one by one: a test has to fail"
@@ -42,6 +43,9 @@ test: venv
 
 faults: venv
 	@$(BIN)/python -m tests.faults $(FAULTS)
+
+hostile: venv
+	@$(BIN)/python -m tests.hostile
 
 pymongo-suite: venv
 	@$(BIN)/python -m tests.pymongo_suite.report
