@@ -71,6 +71,6 @@ def logged_commands(url: str) -> Iterator[CommandLog]:
 
 
 def _collection_of(name: str, command: Mapping[str, Any]) -> str:
-    # `getMore` is about a cursor, and names its collection beside it
-    found = command["collection"] if name == "getMore" else command[name]
+    # `getMore` is about a cursor, and names its collection beside it; what a password is in is not shown
+    found = command.get("collection" if name == "getMore" else name)
     return found if isinstance(found, str) else ""
