@@ -50,6 +50,8 @@ class CommandLog(monitoring.CommandListener):
         return list(map(str, self.sent))
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if not event.command:  # the driver hides what it gets in with
+            return
         collection = _collection_of(event.command_name, event.command)
         self.sent.append(Sent(event.command_name, collection, dict(event.command)))
 
@@ -71,6 +73,6 @@ def logged_commands(url: str) -> Iterator[CommandLog]:
 
 
 def _collection_of(name: str, command: Mapping[str, Any]) -> str:
-    # `getMore` is about a cursor, and names its collection beside it; what a password is in is not shown
-    found = command.get("collection" if name == "getMore" else name)
+    # `getMore` is about a cursor, and names its collection beside it
+    found = command["collection"] if name == "getMore" else command[name]
     return found if isinstance(found, str) else ""
