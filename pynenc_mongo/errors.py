@@ -26,6 +26,14 @@ class MongoConfigError(PynencMongoError, ConfigError, ValueError):
     """A setting cannot be used; the message names the setting, its source and the remedy."""
 
 
+class AlreadyCausedError(PynencMongoError):
+    """What an invocation would be of has one already, whose id is `invocation_id`; none was registered."""
+
+    def __init__(self, invocation_id: str) -> None:
+        super().__init__(f"there is an invocation of this already: {invocation_id}")
+        self.invocation_id = invocation_id
+
+
 class MongoServerError(PynencMongoError):
     """What MongoDB, or the way to it, did wrong: it may go well later."""
 

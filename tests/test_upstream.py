@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +17,7 @@ from pynenc.trigger.trigger_builder import TriggerBuilder
 
 from benchmarks.stores import SQLITE
 from pytest_pynenc_mongo import wiring
+from tests.faults import life
 from tests.kills import shop
 from tests.storage.helpers import CHILD_SECONDS
 
@@ -45,13 +47,16 @@ WINDOWS: dict[str, list[InvocationStatus]] = {
 }
 
 
+def on_sqlite(tmp_path: Path) -> wiring.Settings:
+    place = {"mongo_url": "", "mongo_db": "", "mongo_collection_prefix": ""}
+    pinned = {**SQLITE, **place, "sqlite_db_path": str(tmp_path / "pynenc.db")}
+    return wiring.Settings(pinned, {**pinned, "max_pending_seconds": 0.0})
+
+
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Pynenc]:
     """The shop on pynenc's SQLite; one runner has given a sign of life, and any time is long for PENDING."""
-    place = {"mongo_url": "", "mongo_db": "", "mongo_collection_prefix": ""}
-    pinned = {**SQLITE, **place, "sqlite_db_path": str(tmp_path / "pynenc.db")}
-    values = {**pinned, "max_pending_seconds": 0.0}
-    with wiring.rewired(shop.app, wiring.Settings(pinned, values)) as rewired:
+    with wiring.rewired(shop.app, on_sqlite(tmp_path)) as rewired:
         rewired.register_core_tasks()
         rewired.orchestrator.register_runner_heartbeats([RUNNER.runner_id])
         yield rewired
@@ -212,3 +217,40 @@ def test_a_trigger_is_lost_with_the_runner_that_has_claimed_it(
 
 def _die(*_: object, **__: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+# a trigger's loop that ends in its middle
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Iterator[Pynenc]:
+    """Orders on pynenc's SQLite; one is packed, and nothing is shipped yet."""
+    with wiring.rewired(life.app, on_sqlite(tmp_path)) as rewired:
+        rewired.register_deferred_triggers()
+        rewired.trigger.emit_event("packed", {"number": 1})
+        yield rewired
+
+
+def end_loop_at(app: Pynenc, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    def end(*_: object, **__: object) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app.trigger, step, end)
+        with pytest.raises(InterruptedError):
+            app.trigger.trigger_loop_iteration(AtomicServiceRun(runner_id="dead"))
+
+
+def shipped(app: Pynenc) -> int:
+    app.trigger.trigger_loop_iteration(AtomicServiceRun(runner_id="runner"))
+    return len(list(app.orchestrator.get_task_invocation_ids(life.ship.task_id)))
+
+
+def test_a_trigger_run_that_was_started_and_not_cleared_is_started_again(
+    orders: Pynenc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        orders.trigger, "claim_trigger_run", partial(orders.trigger.claim_trigger_run, expiration_seconds=0)
+    )
+    end_loop_at(orders, monkeypatch, "clear_valid_conditions")
+    assert shipped(orders) == 2

@@ -38,6 +38,7 @@ class InvocationDoc(TypedDict):
     retried_by: NotRequired[str]  # the token of the last retry that was counted
     arguments: NotRequired[list[str]]  # one digest an argument, for concurrency control
     slot: NotRequired[str]  # what only one invocation at a time may hold, while it holds it
+    cause: NotRequired[str]  # the trigger run that it is of, which has no other one
     finished_at: NotRequired[int]  # when its auto-purge period began
 
 
@@ -89,6 +90,8 @@ INVOCATIONS = CollectionSpec(
         IndexModel([("call", 1), ("registered_at", -1), ("_id", -1)], name="call"),
         # of a task with running concurrency control one runs at a time (docs/adr/0009)
         IndexModel([("slot", 1)], name="slot", unique=True, sparse=True),
+        # of a trigger run there is one (docs/adr/0044)
+        IndexModel([("cause", 1)], name="cause", unique=True, sparse=True),
         # auto_purge
         IndexModel([("finished_at", 1)], name="finished_at", sparse=True),
     ),

@@ -10,6 +10,7 @@ from pynenc.identifiers.invocation_id import InvocationId
 from pynenc.identifiers.task_id import TaskId
 from pynenc.invocation.status import InvocationStatus, InvocationStatusRecord
 
+from pynenc_mongo.errors import AlreadyCausedError
 from pynenc_mongo.orchestrator.documents import (
     INVOCATIONS,
     NEWEST_FIRST,
@@ -23,7 +24,7 @@ from pynenc_mongo.orchestrator.documents import (
 )
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.instants import from_micros, to_micros
-from pynenc_mongo.storage.shapes import all_of, among, at_most, other_than
+from pynenc_mongo.storage.shapes import Condition, all_of, among, at_least, at_most, other_than
 from pynenc_mongo.storage.verbs import (
     Filter,
     count,
@@ -33,10 +34,12 @@ from pynenc_mongo.storage.verbs import (
     find_one,
     find_page,
     insert_all_missing,
+    insert_missing,
     ordered_pages,
     update,
 )
 
+_LAST = "\uffff"  # sorts after all that a cause has in its place
 _REGISTERED_FIELDS = ["task", "registered_at", "retries", "slot", *RECORD_FIELDS]
 
 
@@ -58,6 +61,23 @@ class Invocations:
     def register(self, documents: Sequence[InvocationDoc]) -> None:
         """Insert those that are not registered yet, in one command; leave the others as they are."""
         insert_all_missing(self._collections.indexed(INVOCATIONS), documents)
+
+    def register_only(self, document: InvocationDoc, cause: str) -> None:
+        """Insert one, unless it is registered, or its cause has another one.
+
+        :raises AlreadyCausedError: naming the other one
+        """
+        if insert_missing(self._collections.indexed(INVOCATIONS), {**document, "cause": cause}):
+            return
+        other = find_one(self._collections.existing(INVOCATIONS), {"cause": cause}, ["_id"])
+        if other and other["_id"] != document["_id"]:
+            raise AlreadyCausedError(other["_id"])
+
+    def is_caused_by(self, beginning: str, since: datetime) -> bool:
+        """Whether one has been registered since an instant whose cause begins so."""
+        causes = Condition({"$gte": beginning, "$lt": f"{beginning}{_LAST}"})
+        wanted = {"cause": causes, "registered_at": at_least(to_micros(since))}
+        return find_one(self._collections.existing(INVOCATIONS), wanted, ["_id"]) is not None
 
     def existing(
         self,

@@ -1,6 +1,7 @@
 """MongoOrchestrator: the table of contents; the rooms beside it do the work."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from pynenc.trigger.conditions import ExceptionContext, ResultContext
 
 from pynenc_mongo.component import collections_of, outliving_outages, settings_of
 from pynenc_mongo.conf.config_orchestrator import ConfigOrchestratorMongo
-from pynenc_mongo.errors import MongoServerError
+from pynenc_mongo.errors import AlreadyCausedError, MongoServerError
 from pynenc_mongo.orchestrator.blocking import MongoBlockingControl
 from pynenc_mongo.orchestrator.concurrency import ConcurrencyControl, Holder, encode
 from pynenc_mongo.orchestrator.deferrals import DEFERRED, Deferrals, refuse_to_run, stays_available
@@ -62,6 +63,7 @@ class MongoOrchestrator(BaseOrchestrator):
         self._transitions = Transitions(self._collections)
         self._concurrency = ConcurrencyControl(self._collections)
         self._runs = Runs()
+        self._cause = threading.local()
         self._deferrals = Deferrals()
         self._blocking = MongoBlockingControl(self._collections, self._invocations)
         self._recovery = Recovery(app, self._collections)
@@ -107,7 +109,16 @@ class MongoOrchestrator(BaseOrchestrator):
     def register_new_invocations(self, invocations: "list[DistributedInvocation[Params, Result]]") -> None:
         """Store, register and route invocations: one command for each, however many there are."""
         with self._stored_when_registered(on=False), self._saying_what_is_stored(invocations):
-            super().register_new_invocations(invocations)
+            try:
+                super().register_new_invocations(invocations)
+            except AlreadyCausedError:
+                self._withdraw(invocations)
+                raise
+
+    def _withdraw(self, invocations: "list[DistributedInvocation[Params, Result]]") -> None:
+        """Have the state backend, where it is ours, forget invocations that were stored for nothing."""
+        if forget := getattr(self.app.state_backend, "forget", None):
+            forget([invocation.invocation_id for invocation in invocations])
 
     @contextmanager
     def _saying_what_is_stored(
@@ -133,8 +144,29 @@ class MongoOrchestrator(BaseOrchestrator):
         runner_id: str | None = None,
     ) -> InvocationStatusRecord:
         record = InvocationStatusRecord(InvocationStatus.REGISTERED, runner_id)
-        self._invocations.register([encode(invocation, record) for invocation in invocations])
+        documents = [encode(invocation, record) for invocation in invocations]
+        if cause := getattr(self._cause, "cause", ""):
+            (document,) = documents
+            self._invocations.register_only(document, cause)
+        else:
+            self._invocations.register(documents)
         return record
+
+    @contextmanager
+    def caused_by(self, cause: str) -> Iterator[None]:
+        """Have the invocation that this thread registers meanwhile be the only one of its cause.
+
+        :raises AlreadyCausedError: if there is another one; then this one is not registered
+        """
+        self._cause.cause = cause
+        try:
+            yield
+        finally:
+            self._cause.cause = ""
+
+    def was_caused_by(self, beginning: str, since: datetime) -> bool:
+        """Whether an invocation was registered since an instant whose cause begins so."""
+        return self._invocations.is_caused_by(beginning, since)
 
     def get_existing_invocations(
         self,

@@ -11,6 +11,7 @@ from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import INVOCATIONS
 from pynenc_mongo.storage.collections import Collections
 from pynenc_mongo.storage.payloads import Payloads
+from pynenc_mongo.storage.shapes import among
 from pynenc_mongo.storage.verbs import Filter, find_by_key, find_one, pages
 
 
@@ -29,6 +30,10 @@ class Invocations:
             for (invocation, call), payload in zip(entries, arguments, strict=True)
         ]
         self._payloads.replace_many(invocations, encoded, "arguments")
+
+    def delete_all(self, invocation_ids: Sequence[str]) -> None:
+        wanted = {"_id": among(invocation_ids)}
+        self._payloads.delete(self._collections.existing(INVOCATIONS), wanted, "arguments")
 
     def get(self, invocation_id: str) -> tuple[InvocationDTO, CallDTO] | None:
         find = partial(find_one, self._collections.existing(INVOCATIONS), {"_id": invocation_id})

@@ -134,6 +134,10 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
         finally:
             self._held_back.by_registration = before
 
+    def forget(self, invocation_ids: "Sequence[InvocationId]") -> None:
+        """Delete invocations that were stored, and then not registered."""
+        self._invocations.delete_all(invocation_ids)
+
     def _upsert_invocations(self, entries: list[tuple["InvocationDTO", "CallDTO"]]) -> None:
         self._invocations.put_all(entries)
 

@@ -3,17 +3,20 @@
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
 from pynenc.conf.validation_trigger import validate_trigger_config
+from pynenc.identifiers.invocation_id import InvocationId
 from pynenc.trigger.base_trigger import BaseTrigger
 from pynenc.trigger.conditions import CronCondition, ExceptionContext, ResultContext
 from pynenc.trigger.trigger_definitions import TriggerDefinition
 
 from pynenc_mongo.component import collections_of, payloads_in, settings_of
 from pynenc_mongo.conf.config_trigger import ConfigTriggerMongo
+from pynenc_mongo.errors import AlreadyCausedError
+from pynenc_mongo.trigger.causes import Causes
 from pynenc_mongo.trigger.claims import Claims, ValidConditions
 from pynenc_mongo.trigger.definitions import Conditions, CronExecutions, Triggers
 from pynenc_mongo.trigger.documents import COMPONENT, SPECS, AnyCondition
@@ -23,15 +26,17 @@ from pynenc_mongo.trigger.runs import TriggerRuns
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc
-    from pynenc.identifiers.invocation_id import InvocationId
     from pynenc.identifiers.task_id import TaskId
+    from pynenc.invocation.base_invocation import BaseInvocation
     from pynenc.invocation.dist_invocation import DistributedInvocation
     from pynenc.invocation.status import InvocationStatus
     from pynenc.models.trigger_definition_dto import TriggerDefinitionDTO
+    from pynenc.orchestrator.atomic_service import AtomicServiceRun
     from pynenc.task import Task
     from pynenc.trigger.conditions import ConditionContext, EventCondition, ValidCondition
     from pynenc.trigger.monitoring import EventMarkerPage, EventRecord, TriggerRunRecord
     from pynenc.trigger.trigger_builder import TriggerBuilder
+    from pynenc.trigger.trigger_context import TriggerContext
     from pynenc.trigger.types import ConditionId
 
 logger = logging.getLogger(__name__)
@@ -60,6 +65,7 @@ class MongoTrigger(BaseTrigger):
         self._cron_executions = CronExecutions(self._collections)
         self._valid_conditions = ValidConditions(app, self._collections, self._payloads)
         self._claims = Claims(self._collections)
+        self._causes = Causes(app)
         self._events = Events(app, self._collections, self._payloads)
         self._runs = TriggerRuns(self._collections, self._payloads, self._events.with_code)
 
@@ -120,8 +126,8 @@ class MongoTrigger(BaseTrigger):
         return self._valid_conditions.all()
 
     def clear_valid_conditions(self, conditions: Iterable["ValidCondition"]) -> None:
-        """Forget satisfied conditions once they are processed."""
-        self._valid_conditions.delete(conditions)
+        """Forget satisfied conditions once they are processed: not those of a run that nobody has started."""
+        self._valid_conditions.delete(self._causes.processed(conditions))
 
     # tasks
 
@@ -206,7 +212,41 @@ class MongoTrigger(BaseTrigger):
 
     def claim_trigger_run(self, trigger_run_id: str, expiration_seconds: int = 60) -> bool:
         """Claim a trigger run; one of all who try has it, until the claim expires."""
-        return self._claims.take(trigger_run_id, now=datetime.now(UTC), seconds=expiration_seconds)
+        if self._claims.take(trigger_run_id, now=datetime.now(UTC), seconds=expiration_seconds):
+            self._causes.begin(trigger_run_id)
+            return True
+        since = datetime.now(UTC) - timedelta(seconds=expiration_seconds)
+        self._causes.keep_unless_started(trigger_run_id, since)
+        return False
+
+    # the loop
+
+    def _process_loop_iteration(self, atomic_service_run: "AtomicServiceRun") -> None:
+        with self._causes.of_an_iteration():
+            super()._process_loop_iteration(atomic_service_run)
+
+    def _execution_contexts_for_trigger(
+        self, trigger: TriggerDefinition, context: "TriggerContext"
+    ) -> "list[TriggerContext]":
+        found = super()._execution_contexts_for_trigger(trigger, context)
+        for each in found:
+            for run_id in trigger.generate_trigger_run_ids(each):
+                self._causes.note(run_id, each)
+        return found
+
+    def execute_task(
+        self,
+        task_id: "TaskId",
+        arguments: dict[str, Any] | None = None,
+        *,
+        parent_event_id: str | None = None,
+    ) -> "BaseInvocation[Any, Any]":
+        """Enqueue a task; in the loop once for each run: else return the invocation that it has."""
+        try:
+            with self._causes.once():
+                return super().execute_task(task_id, arguments, parent_event_id=parent_event_id)
+        except AlreadyCausedError as error:
+            return self.app.state_backend.get_invocation(InvocationId(error.invocation_id))
 
     def _purge(self) -> None:
         self._collections.purge()

@@ -274,7 +274,8 @@ def _look_at_runs(seen: Seen) -> None:
         if seen.tasks.get(key) == life.order.task_id.key:
             number = backend.get_invocation(key).call.arguments.kwargs["number"]
             seen.expected[key] = life.result_of(number)
-        if event := document.get("parent_event_id"):
+        event = document.get("parent_event_id")
+        if event and key in seen.tasks:  # else its process has died before it was registered
             seen.events.setdefault(event, []).append(key)
 
 
