@@ -6,13 +6,15 @@ READY := $(VENV)/.ready
 PEER := .venv-peer
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults hostile conformance pymongo-suite mutants check bench bench-quick bench-startup bench-peer format clean
+.PHONY: help venv demo test faults hostile load flatness conformance pymongo-suite mutants check bench bench-quick bench-startup bench-peer format clean
 
 help:
 	@echo "make demo    set up, then run the example shop on every engine"
 	@echo "make test    set up, then run all tests"
 	@echo "make faults  set up, then have each command of a task's life fail in each way, as a table (docs/faults.md)"
 	@echo "make hostile set up, then hostile values at every door of the stores, and damaged documents behind it"
+	@echo "make load    set up, then 5,000 tasks by eight workers that are killed at random, on both engines"
+	@echo "make flatness       set up, then what 500 tests leave in pytest's process and in each engine's"
 	@echo "make conformance    set up, then all of pynenc's own suites on both engines, as a table"
 	@echo "make pymongo-suite  set up, then pymongo's own tests on the mongomock server, as a table"
 	@echo "make mutants set up, then take guards out of copies of the code, one by one: a test has to fail"
@@ -46,6 +48,13 @@ faults: venv
 
 hostile: venv
 	@$(BIN)/python -m tests.hostile
+
+load: venv
+	@$(BIN)/python -m tests.load $(LOAD)
+
+flatness: venv
+	@$(BIN)/python -m tests.flatness --url mongomock://
+	@$(BIN)/python -m tests.flatness --url embedded://
 
 pymongo-suite: venv
 	@$(BIN)/python -m tests.pymongo_suite.report

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pynenc import Pynenc
 from pynenc.identifiers.task_id import TaskId
@@ -26,7 +26,6 @@ RECOVERIES = [
 ]
 UNFINISHED = sorted(set(InvocationStatus) - InvocationStatus.get_final_statuses())
 MOST_QUEUED = 20
-SHORTEST_LIFE, LONGEST_LIFE = 0.2, 4.0
 RECOVERY_PAUSE = 1.0
 QUIET_SECONDS = 120.0
 
@@ -68,6 +67,9 @@ class Outcome:
 class Storm:
     """Some workers, each killed and replaced again and again, each in a thread that minds it."""
 
+    kinds: ClassVar = KINDS
+    lives = (0.2, 4.0)  # seconds of a worker, the shortest and the longest
+
     def __init__(self, app: Pynenc, directory: Path, workers: int, seed: int) -> None:
         self._app = app
         self._directory = directory
@@ -80,14 +82,25 @@ class Storm:
     def blow(self, seconds: float) -> Outcome:
         """Kill for some seconds, wait until all is quiet, and look at what is left."""
         end = time.monotonic() + seconds
+
+        def ends_within(life: float) -> bool:
+            if time.monotonic() + life > end:
+                return True
+            threading.Event().wait(life)
+            return False
+
+        return self._rage(lambda: self._call_until(end), ends_within)
+
+    def _rage(self, call: Callable[[], object], ends_within: Callable[[float], bool]) -> Outcome:
+        """Call tasks while workers are killed, each of which lives on with which the storm ends."""
         minders = [
-            threading.Thread(target=self._mind, args=(number, dice, end), daemon=True)
+            threading.Thread(target=self._mind, args=(number, dice, ends_within), daemon=True)
             for number, dice in enumerate(self._dice[1:])
         ]
         try:
             for minder in minders:
                 minder.start()
-            self._call_until(end)
+            call()
             for minder in minders:
                 minder.join(QUIET_SECONDS)
             for error in self._errors:
@@ -98,15 +111,13 @@ class Storm:
             for worker in self._workers:
                 worker.kill()
 
-    def _mind(self, number: int, dice: random.Random, end: float) -> None:
+    def _mind(self, number: int, dice: random.Random, ends_within: Callable[[float], bool]) -> None:
         try:
             for generation in range(10_000):
                 worker = start(self._app, self._directory / f"worker-{number}-{generation}")
                 self._workers.append(worker)
-                life = dice.uniform(SHORTEST_LIFE, LONGEST_LIFE)
-                if time.monotonic() + life > end:
+                if ends_within(dice.uniform(*self.lives)):
                     return
-                threading.Event().wait(life)
                 worker.kill()
                 self._workers.remove(worker)
                 self.outcome.kills += 1
@@ -117,11 +128,11 @@ class Storm:
         dice = self._dice[0]
         while time.monotonic() < end:
             if self._app.broker.count_invocations() < MOST_QUEUED:
-                self._call(dice.choice(list(KINDS)), len(self._calls))
+                self._call(dice.choice(list(self.kinds)), len(self._calls))
             threading.Event().wait(dice.uniform(0.0, 0.1))
 
     def _call(self, kind: str, number: int) -> None:
-        task, _ = KINDS[kind]
+        task, _ = self.kinds[kind]
         arguments = (str(self._directory / kind), number) if kind in ONE_AT_A_TIME else (number,)
         self._calls.append((kind, number, task(*arguments)))
 
@@ -164,7 +175,9 @@ class Storm:
         status = self._app.orchestrator.get_invocation_status(invocation.invocation_id)
         if status == InvocationStatus.SUCCESS:
             result = self._app.state_backend.get_result(invocation.invocation_id)
-            return "" if result == number * KINDS[kind][1] else f"{kind} {number} has the result {result}"
+            return (
+                "" if result == number * self.kinds[kind][1] else f"{kind} {number} has the result {result}"
+            )
         if status == InvocationStatus.CONCURRENCY_CONTROLLED_FINAL and kind in MAY_END_UNRUN:
             return ""
         return f"{kind} {self._story(invocation.invocation_id)}" if status.is_final() else ""
