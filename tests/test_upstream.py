@@ -219,6 +219,22 @@ def _die(*_: object, **__: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def test_a_history_lacks_the_step_at_which_its_writer_died(
+    app: Pynenc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invocation = popped(app, shop.sell(1))
+    with monkeypatch.context() as dying:
+        dying.setattr(app.state_backend, "add_history", _die)
+        with pytest.raises(KeyboardInterrupt):
+            move(app, invocation, DEAD, PENDING)
+    recover(app)
+    history = app.state_backend.get_history(invocation.invocation_id)
+    assert status_of(app, invocation) == InvocationStatus.SUCCESS
+    assert [each.status_record.status.value for each in history] == [
+        *("registered", "pending_recovery", "rerouted", "pending", "running", "success")
+    ]
+
+
 # a trigger's loop that ends in its middle
 
 

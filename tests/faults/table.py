@@ -1,9 +1,9 @@
 """What a run has shown, as one table: each fault on each engine, how often, and what was wrong after it."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from tests.faults import plan
 from tests.faults.injections import COLUMNS, Outcome
 
 BEGIN, END = "<!-- the table of a run begins -->", "<!-- the table of a run ends -->"
@@ -35,7 +35,7 @@ class Row:
 
 class Table:
     def __init__(self) -> None:
-        self._rows: defaultdict[tuple[str, str], Row] = defaultdict()
+        self._rows: dict[tuple[str, str], Row] = {}
         self.notes: list[str] = []
 
     def add(self, engine: str, outcome: Outcome, *, is_engines_own: bool = False) -> None:
@@ -48,7 +48,11 @@ class Table:
 
     @property
     def rows(self) -> list[Row]:
-        return list(self._rows.values())
+        """Return them in the order of the plan, engine by engine."""
+        engines, faults = list(plan.ENGINES), list(plan.RUNS)
+        return sorted(
+            self._rows.values(), key=lambda row: (engines.index(row.engine), faults.index(row.fault))
+        )
 
     @property
     def is_right(self) -> bool:
