@@ -33,6 +33,7 @@ from tests.storage.helpers import new_name
 _LOOKS_AGAIN_SECONDS = 0.02
 LIMIT_SECONDS = 1.0
 _SHORT_OUTAGE_SECONDS = 1.0
+_ALL_IN_A_SECOND = 20  # statuses
 WRITES = ("insert", "update", "delete", "findAndModify", "createIndexes")
 COLUMNS = tuple(invariants.INVARIANTS)
 
@@ -60,6 +61,15 @@ KINDS: Mapping[str, Kind] = {
     "2 s late, limit 1 s": Kind(Delayed(2.0)),
     "closed for 1 s": Kind(Broken.BEFORE, seconds=_SHORT_OUTAGE_SECONDS),
     "not primary for 1 s": Kind(Refused(NOT_PRIMARY), seconds=_SHORT_OUTAGE_SECONDS),
+    "unauthorized for 1 s": Kind(
+        Refused(UNAUTHORIZED), seconds=_SHORT_OUTAGE_SECONDS, untold_at_most=_ALL_IN_A_SECOND
+    ),
+    "unconfirmed for 1 s": Kind(
+        Unconfirmed(NOT_CONFIRMED),
+        seconds=_SHORT_OUTAGE_SECONDS,
+        only_writes=True,
+        untold_at_most=_ALL_IN_A_SECOND,
+    ),
 }
 
 
@@ -105,10 +115,15 @@ class Striker:
             self._seen += 1
             if self._seen == self._number:
                 return self._begin(f"{name} {_collection_in(name, command)}")
-            return self._strike(self.struck) if time.monotonic() < self._until else None
+            if time.monotonic() < self._until and self._is_meant(name):
+                return self._strike(self.struck)
+            return None
+
+    def _is_meant(self, command: str) -> bool:
+        return not self._kind.only_writes or command.split(maxsplit=1)[0] in WRITES
 
     def _begin(self, command: str) -> Fault:
-        if self._kind.only_writes and command.split(maxsplit=1)[0] not in WRITES:
+        if not self._is_meant(command):
             return None
         self.struck = command
         self._until = time.monotonic() + self._kind.seconds if self._kind.seconds else 0.0
