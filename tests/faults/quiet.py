@@ -40,7 +40,7 @@ def _go_on() -> bool:
     for _ in range(_ROUNDS):
         for recovery in RECOVERIES:
             app.get_task(recovery)()
-            _run(runner)
+        _run(runner)
         if not is_anything_left():
             break
         let_time_pass()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.faults import plan
+from tests.faults import plan, quiet
 from tests.faults.injections import COLUMNS, Injection, Outcome, commands_of_a_life
 from tests.faults.table import BEGIN, END, Table, put_into
 
@@ -30,6 +30,24 @@ def test_after_a_fault_nothing_is_lost_or_done_twice_or_stuck_or_leaked(
     found = plan.run(url, dice.choice(plan.chosen(fault, life_on(engine, url), 1)))
     assert found.command
     assert {column: texts for column, texts in found.wrong.items() if texts} == {}, found
+
+
+def test_control_without_pynencs_recoveries_what_a_dead_process_had_in_its_hands_is_stuck(
+    mongomock_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quiet, "RECOVERIES", [])
+    popped = life_on("mongomock", mongomock_url).index("findAndModify broker_messages") + 1
+    found = plan.run(mongomock_url, Injection("killed after", popped))
+    assert [column for column, texts in found.wrong.items() if texts] == ["stuck"]
+
+
+def test_control_without_the_sweep_parts_that_nobody_names_are_leaked(
+    mongomock_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quiet, "sweep", lambda: 0)
+    stored = life_on("mongomock", mongomock_url).index("insert client_data_store_payload_parts") + 1
+    found = plan.run(mongomock_url, Injection("killed after", stored))
+    assert [column for column, texts in found.wrong.items() if texts] == ["leaked"]
 
 
 def life_on(engine: str, url: str) -> Sequence[str]:
