@@ -5,6 +5,7 @@ Prints one table; exits with 1 unless its four columns in the middle are zeros.
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -26,13 +27,12 @@ QUICK = 10  # times fewer
 def main() -> int:
     options = _options()
     table = Table()
-    ends = time.monotonic() + options.seconds if options.seconds else None
     with ProcessPoolExecutor(
         options.jobs, multiprocessing.get_context("spawn"), initializer=plan.be_quiet
     ) as pool:
         for engine in options.engine or plan.ENGINES:
             with plan.ENGINES[engine]() as url:
-                _run_on(pool, engine, url, options, ends, table)
+                _run_on(pool, engine, url, options, table)
     print(table)
     for note in table.notes:
         print(note)
@@ -50,7 +50,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--fault", action="append", help="those that begin so; may be given several times")
     parser.add_argument("--step", type=int, help="strike each so many-th command, 1 for all of them")
     parser.add_argument("--quick", action="store_true", help="a tenth of it")
-    parser.add_argument("--seconds", type=float, help="begin no more after so many seconds")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="an engine's: then none begins")
     parser.add_argument("--seed", type=int, default=1, help="in which order")
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="at once")
     parser.add_argument("--json", type=Path, help="write the figures there")
@@ -63,13 +63,12 @@ def _run_on(
     engine: str,
     url: str,
     options: argparse.Namespace,
-    ends: float | None,
     table: Table,
 ) -> None:
     injections = _planned(engine, url, options)
     jobs = [pool.submit(plan.run, url, injection) for injection in injections]
     began, wrong = time.monotonic(), list[Outcome]()
-    for outcome in _done(jobs, ends):
+    for outcome in _done(jobs, began + options.seconds):
         if outcome.is_right:
             table.add(engine, outcome)
         else:
@@ -94,13 +93,13 @@ def _planned(engine: str, url: str, options: argparse.Namespace) -> list[Injecti
     return planned
 
 
-def _done(jobs: Sequence[Future[Outcome]], ends: float | None) -> Iterator[Outcome]:
+def _done(jobs: Sequence[Future[Outcome]], ends: float) -> Iterator[Outcome]:
     for job in as_completed(jobs):
         try:
             yield job.result()
         except CancelledError:
             continue
-        if ends is not None and time.monotonic() > ends:
+        if time.monotonic() > ends:
             for each in jobs:
                 each.cancel()
 
