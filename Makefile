@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PEER := .venv-peer
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults hostile load flatness conformance pymongo-suite mutants check bench bench-quick bench-startup bench-peer format clean
+.PHONY: help venv demo test faults hostile load flatness conformance pymongo-suite mutants check docs bench bench-quick bench-startup bench-peer format clean
 
 help:
 	@echo "make demo    set up, then run the example shop on every engine"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench   set up, then count commands and measure times against pynenc's SQLite (docs/performance.md)"
 	@echo "make bench-quick    a little of everything, in a minute; make bench-startup: pytest's start alone"
 	@echo "make bench-peer     the same app with pynenc-mongo 0.3.0, on the same server"
+	@echo "make docs    set up, then build the site from docs/, warnings being errors"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make clean   remove the virtual environment and caches"
 
@@ -58,6 +59,14 @@ flatness: venv
 
 pymongo-suite: venv
 	@$(BIN)/python -m tests.pymongo_suite.report
+
+docs: $(VENV)/.docs-ready
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/site
+	@echo "docs/_build/site/index.html"
+
+$(VENV)/.docs-ready: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
 
 conformance: venv
 	@$(BIN)/python -m tests.conformance.report
