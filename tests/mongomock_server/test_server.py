@@ -10,7 +10,10 @@ from bson import decode, encode
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, OperationFailure, WriteError
 
+from pynenc_mongo.mongomock_server import cursors
+from pynenc_mongo.mongomock_server.cursors import Cursors
 from pynenc_mongo.mongomock_server.process import MongomockServer
+from pynenc_mongo.mongomock_server.replies import CommandError
 from tests.mongomock_server.conftest import Client, raw_line
 
 _MIB = 1024 * 1024
@@ -176,6 +179,27 @@ def test_cursors_are_read_killed_and_unknown(client: Client) -> None:
     assert client.shop.command("find", "things", batchSize=0)["cursor"]["firstBatch"] == []
     assert client.shop.command("find", "things", batchSize=2, singleBatch=True)["cursor"]["id"] == 0
     assert len(list(client.shop.things.find(batch_size=7))) == 300
+
+
+def test_a_cursor_is_read_in_its_own_collection(client: Client) -> None:
+    client.shop.things.insert_many([{"_id": number} for number in range(5)])
+    opened = client.shop.command("find", "things", batchSize=2)["cursor"]["id"]
+    with pytest.raises(OperationFailure) as refused:
+        client.shop.command("getMore", opened, collection="others")
+    assert refused.value.code == 43
+    assert len(client.shop.command("getMore", opened, collection="things")["cursor"]["nextBatch"]) == 3
+
+
+def test_a_cursor_that_nobody_reads_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_cursors, documents = Cursors(), [encode({"_id": number}) for number in range(3)]
+    first, second = (open_cursors.first_batch("shop.things", documents, 1)["cursor"]["id"] for _ in range(2))
+    assert open_cursors.next_batch(first, "shop.things", 1)["ok"] == 1
+    monkeypatch.setattr(cursors, "_IDLE_SECONDS", 0.0)
+    third = open_cursors.first_batch("shop.things", documents, 1)["cursor"]["id"]
+    for forgotten in (first, second):
+        with pytest.raises(CommandError, match="not found"):
+            open_cursors.next_batch(forgotten, "shop.things", 1)
+    assert open_cursors.next_batch(third, "shop.things", 1)["ok"] == 1
 
 
 def test_what_a_cursor_found_does_not_change_any_more(client: Client) -> None:

@@ -15,8 +15,11 @@ import psutil
 from tests.mutants.guards import Guard
 from tests.mutants.witness import HOME, NOTES
 
-# all that the tests of the table read; the caches of Python with it, which spare each copy their making
-SOURCES = ("pynenc_mongo", "pytest_pynenc_mongo", "tests", "examples", "conftest.py", "pyproject.toml")
+# all that tests read; the caches of Python with it, which spare each copy their making
+SOURCES = (
+    *("pynenc_mongo", "pytest_pynenc_mongo", "tests", "benchmarks", "examples", "docs"),
+    *("README.md", "conftest.py", "pyproject.toml"),
+)
 RUN_SECONDS = 100.0
 CONTROL_SECONDS = 400.0
 

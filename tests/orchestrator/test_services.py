@@ -74,6 +74,13 @@ def test_a_run_begins_after_the_one_that_ended_while_it_asked(
     assert second.started_at > ends[0]
 
 
+def test_a_run_that_starts_twice_is_not_blocked_by_itself(mongo_app: Pynenc) -> None:
+    run = AtomicServiceRun(runner_id="runner")
+    start = mongo_app.orchestrator.record_atomic_service_execution_start
+    assert [start(run, None), start(run, None)] == [True, True]
+    assert not starts(mongo_app)
+
+
 def test_a_run_that_says_when_it_began_is_believed(mongo_app: Pynenc) -> None:
     began = datetime.now(UTC) - timedelta(seconds=5)
     run = AtomicServiceRun(runner_id="runner")

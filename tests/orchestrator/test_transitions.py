@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pynenc import Pynenc
@@ -17,6 +17,7 @@ from pynenc_mongo.orchestrator import transitions
 from pynenc_mongo.orchestrator.documents import INVOCATIONS, encode_record
 from pynenc_mongo.orchestrator.mongo_orchestrator import MongoOrchestrator
 from pynenc_mongo.orchestrator.transitions import Runs
+from pynenc_mongo.storage.verbs import update_if
 from tests.orchestrator.helpers import bake, invocation_of
 
 OWNERS = (None, "me", "another")
@@ -112,6 +113,36 @@ def test_a_run_is_left_by_the_thread_that_began_it(orchestrator: MongoOrchestrat
             orchestrator._atomic_status_transition(invocation_id, end, "me")
     in_new_threads(orchestrator)
     orchestrator._atomic_status_transition(invocation_id, InvocationStatus.SUCCESS, "me")
+
+
+def test_a_transition_that_the_driver_made_twice_is_known_again(
+    orchestrator: MongoOrchestrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to the first time was lost, and the second one met nothing any more."""
+    invocation_id, make = registered(orchestrator), cast("Any", update_if)
+
+    def make_twice(*arguments: Any) -> Any:
+        return make(*arguments) and make(*arguments)
+
+    monkeypatch.setattr(transitions, "update_if", make_twice)
+    record = orchestrator._atomic_status_transition(invocation_id, InvocationStatus.PENDING, "me")  # type: ignore[arg-type]
+    assert orchestrator.get_invocation_status_record(invocation_id) == record  # type: ignore[arg-type]
+
+
+def test_of_a_run_that_has_ended_nothing_is_noted(orchestrator: MongoOrchestrator) -> None:
+    """A thread of a runner runs any number of tasks."""
+    invocation_id: Any = registered(orchestrator)
+    for status in (InvocationStatus.PENDING, InvocationStatus.RUNNING):
+        orchestrator._atomic_status_transition(invocation_id, status, "me")
+    assert orchestrator._runs.of(invocation_id, "me") is not None
+    orchestrator._atomic_status_transition(invocation_id, InvocationStatus.SUCCESS, "me")
+    assert orchestrator._runs.of(invocation_id, "me") is None
+
+
+def test_no_page_is_all_of_them(orchestrator: MongoOrchestrator) -> None:
+    registered(orchestrator)
+    assert orchestrator.get_invocation_ids_paginated(limit=0) == []
+    assert len(orchestrator.get_invocation_ids_paginated(limit=1)) == 1
 
 
 def test_one_that_keeps_moving_is_given_up_after_some_attempts(

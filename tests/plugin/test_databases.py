@@ -172,6 +172,14 @@ def test_a_long_run_says_once_an_hour_that_it_lives(database: TestDatabase) -> N
     assert owner.home == owners.here()
 
 
+def test_a_stopped_clock_takes_nothing_back(database: TestDatabase) -> None:
+    """A test may have frozen the time of its process in the past."""
+    record, later = database.handle[OWNER_COLLECTION], time() + 1000
+    record.update_one({}, {"$set": {"at": later}})
+    database.purge(monotonic() + 3700)
+    assert (record.find_one() or {})["at"] == later
+
+
 def test_a_purge_by_somebody_else_signs_nothing(database: TestDatabase) -> None:
     before = database.handle[OWNER_COLLECTION].find_one()
     TestDatabase(database.server, database.name).purge(monotonic() + 10_000)
