@@ -20,7 +20,7 @@ from tests.faults import plan
 from tests.faults.injections import Injection, Outcome, commands_of_a_life
 from tests.faults.table import Table, put_into
 
-STEPS = {"mongomock": 5, "embedded": 9, "replica-set": 9}
+STEPS = {"mongomock": 5, "embedded": 13, "replica-set": 13}
 QUICK = 10  # times fewer
 
 
