@@ -54,7 +54,10 @@ class Life:
         self._signal(signal.SIGCONT)
 
     def end(self) -> list[Told]:
-        """Wait for its end; return what somebody outside was told."""
+        """Wait for its end; return what somebody outside was told.
+
+        :raises TimeoutError: if it does not end
+        """
         told: list[Told] = []
         try:
             while self._told.poll(CHILD_SECONDS):
@@ -62,6 +65,8 @@ class Life:
         except EOFError:
             pass
         self._process.join(CHILD_SECONDS)
+        if not self.is_over():
+            raise TimeoutError("the process does not end")
         return told
 
     def is_over(self) -> bool:

@@ -20,7 +20,11 @@ _AT_WRITES = frozenset({*deaths.PAUSES, *(name for name, kind in KINDS.items() i
 
 
 def run(url: str, injection: Injection) -> Outcome:
-    return RUNS[injection.kind](url, injection)
+    """Inject a fault; what does not come to its end is stuck."""
+    try:
+        return RUNS[injection.kind](url, injection)
+    except Exception as error:  # noqa: BLE001 - one of hundreds, and it counts
+        return Outcome(injection, "unknown", {"stuck": [f"the injection has failed: {error!r}"]})
 
 
 def faults_of(engine: str) -> Sequence[str]:
