@@ -5,6 +5,7 @@ unchanged copy. Exits with 1 if a guard is out and a test of it passes all the s
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -73,7 +74,10 @@ def judged(home: Path, unchanged: Path, chosen: Sequence[Guard]) -> Iterator[Ver
     def verdict(place: int) -> Verdict:
         tree = unchanged.with_name(str(place))
         running.copy(unchanged, tree)
-        return running.judge(home, tree, chosen[place])
+        try:
+            return running.judge(home, tree, chosen[place])
+        finally:
+            shutil.rmtree(tree, ignore_errors=True)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield from pool.map(verdict, range(len(chosen)))
