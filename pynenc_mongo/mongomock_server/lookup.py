@@ -129,7 +129,7 @@ def insert(collection: Any, document: Document) -> None:
         raise _duplicate(collection, document, None)
     store[key] = document
     try:
-        collection._ensure_uniques(document)
+        _refuse_taken(collection, document)
     except mongomock.DuplicateKeyError:
         del store[key]
         raise _duplicate(collection, document, _index_taken(collection, document)) from None
@@ -286,7 +286,7 @@ def _change(collection: Any, document: Document, wanted: Filter, change: Any) ->
         after = encode(document, codec_options=CODEC)
         _refuse_impossible(document, key, len(after))
         if after != before:
-            collection._ensure_uniques(document)
+            _refuse_taken(collection, document)
     except BaseException as error:
         changed = dict(document)
         document.clear()
@@ -323,6 +323,30 @@ def _upsert(collection: Any, wanted: Filter, change: Any) -> Document:
     document = with_key_first(document)
     insert(collection, document)
     return document
+
+
+def _refuse_taken(collection: Any, document: Document) -> None:
+    """Have mongomock look for the values of a document in unique indexes, where another one may have them.
+
+    :raises mongomock.DuplicateKeyError: if another one has
+    """
+    unique = (index for index in collection._store.indexes.values() if index.get("unique"))
+    if any(_may_be_taken(collection._store._documents.values(), document, index) for index in unique):
+        collection._ensure_uniques(document)
+
+
+def _may_be_taken(stored: Iterable[Document], document: Document, index: Mapping[str, Any]) -> bool:
+    """Whether another document may have the value of one: of a text, and of none, that is known at once."""
+    (field, _), *others = index["key"]
+    if others or "." in field:
+        return True
+    if field not in document:
+        return not index.get("sparse")
+    value = document[field]
+    if type(value) is not str:
+        return True
+    held = (each.get(field) for each in stored if each is not document)
+    return any(found == value or isinstance(found, list) for found in held)
 
 
 def _duplicate(collection: Any, document: Document, index: str | None) -> CommandError:

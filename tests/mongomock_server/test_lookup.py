@@ -7,7 +7,7 @@ from typing import Any
 import mongomock
 import pytest
 from bson import Int64, ObjectId
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pynenc_mongo.mongomock_server import lookup
@@ -125,6 +125,27 @@ def test_a_failed_change_leaves_the_document_as_it_was(change: dict[str, Any], c
     assert isinstance(failed.value, Exception)
     assert translated(failed.value).code == code
     assert list(lookup.find(collection, {"_id": 1})) == [before]
+
+
+@given(first=_FIELDS, second=_FIELDS, sparse=st.booleans())
+def test_a_unique_value_is_refused_where_mongomock_refuses_it(
+    first: dict[str, Any], second: dict[str, Any], sparse: bool
+) -> None:
+    # mongomock fails of a list in a sparse index
+    assume(not sparse or not any(isinstance(each.get("f"), list) for each in (first, second)))
+    collection = lookup.collection_in(lookup.open_client(), "shop", "things")
+    lookup.create_index(collection, {"key": {"f": 1}, "name": "f", "unique": True, "sparse": sparse})
+    lookup.insert(collection, {"_id": 1, **first})
+    theirs: Any = mongomock.MongoClient()["shop"]["things"]
+    theirs.create_index([("f", 1)], unique=True, sparse=sparse)
+    theirs.insert_one({"_id": 1, **first})
+    refusals = 0
+    for insert in (lambda each: lookup.insert(collection, each), theirs.insert_one):
+        try:
+            insert({"_id": 2, **second})
+        except (CommandError, mongomock.DuplicateKeyError):
+            refusals += 1
+    assert refusals in {0, 2}
 
 
 def test_what_is_written_into_several_documents_is_not_one_object() -> None:
