@@ -71,6 +71,8 @@ def refusal(where: str, error: "OperationFailure") -> str:
     """Return why the server at `where` serves nobody with this URL, and what to do."""
     if error.code == AUTHENTICATION_FAILED:
         remedy = "correct the user, the password or the authSource in its URL"
+    elif "requires authentication" in str(error):
+        remedy = "name a user and a password in its URL"
     else:
         remedy = "grant the user of its URL what docs/own-server.md lists"
     return f"MongoDB at {where} refuses us: {in_short(error)}; {remedy}"

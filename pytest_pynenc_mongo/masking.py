@@ -1,5 +1,6 @@
 """URLs that may hold a password, which no report of pytest's shows."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -14,6 +15,17 @@ class Url(str):
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         # any process reads it, jsonpickle too, and finds a plain text
         return str, (str(self),)
+
+
+class ConfigValues(dict[str, Any]):
+    """An app's config values whose `repr` has no password, in each process that gets the app, too."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        url = values.get("mongo_url")
+        super().__init__({**values, "mongo_url": Url(url)} if isinstance(url, str) else values)
+
+    def __reduce__(self) -> tuple[type["ConfigValues"], tuple[dict[str, Any]]]:
+        return ConfigValues, (dict(self),)
 
 
 def compared(operator: str, left: Any, right: Any) -> list[str] | None:

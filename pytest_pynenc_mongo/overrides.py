@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_pynenc_mongo import loggers
+from pytest_pynenc_mongo.masking import ConfigValues
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -49,11 +50,11 @@ def over(
     base = base or {}
     before = base.get(KEY) or {_WINNING: {}, _PREFERRED: {}}
     overrides = {
-        _WINNING: _merged(before[_WINNING], winning),
+        _WINNING: ConfigValues(_merged(before[_WINNING], winning)),
         _PREFERRED: {**before[_PREFERRED], **(preferred or {})},
     }
     # in plain sight, too, for who reads them there
-    return {**_merged(base, winning), KEY: Overrides(overrides)}
+    return ConfigValues({**_merged(base, winning), KEY: Overrides(overrides)})
 
 
 def winning_in(config_values: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from shlex import quote
@@ -99,7 +100,7 @@ def _new_directory(item: pytest.Item, name: str, temporary: pytest.TempPathFacto
     """
     if item.config.stash[options.KEY].keep_dir:
         directory = _home_of_kept(item.config) / name
-        directory.mkdir(parents=True)
+        directory.mkdir(mode=stat.S_IRWXU, parents=True)  # who reads it sees, and who writes it runs code
         return directory
     prefix = f"kept-{_short_name(item)}"
     if _leaves_nothing(item.config):

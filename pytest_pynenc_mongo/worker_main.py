@@ -12,6 +12,7 @@ import pkgutil
 import platform
 import signal
 import socket
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -166,7 +167,7 @@ def _run_once(
 def _log_to(file: Path) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    log = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, stat.S_IRUSR | stat.S_IWUSR)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)

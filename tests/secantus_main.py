@@ -18,6 +18,8 @@ from pytest_pynenc_mongo import processes
 from pytest_pynenc_mongo.secantus_main import started
 
 USER = "ann"
+# of `encrypted`; nothing else says these
+PASSWORD, KEY_PASSWORD = "Zwetschgenkuchen", "Marillenknoedel"
 _START_SECONDS = 30.0
 
 
@@ -54,6 +56,45 @@ def secured(directory: str) -> str:
     return f"mongodb://{USER}:{password}@{host}/{database}"
 
 
+def encrypted(directory: str) -> str:
+    """It speaks TLS alone, to `ann` alone; the URL names her password, its CA, and her certificate and its.
+
+    Beside these files in the directory: `other.pem`, a CA that has signed nothing.
+    """
+    import trustme
+
+    authority = trustme.CA()
+    server_pem, client_pem = Path(directory, "server.pem"), Path(directory, "client.pem")
+    authority.cert_pem.write_to_path(f"{directory}/ca.pem")
+    trustme.CA().cert_pem.write_to_path(f"{directory}/other.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(server_pem)
+    client = authority.issue_cert("ann@example.org")
+    client_pem.write_bytes(_locked_key(client.private_key_pem.bytes()) + client.cert_chain_pems[0].bytes())
+    server = started(
+        directory,
+        tls_cert_file=str(server_pem),
+        tls_key_file=str(server_pem),
+        tls_ca_file=f"{directory}/ca.pem",
+    )
+    place = f"127.0.0.1:{server.address[1]}"
+    tls = f"tls=true&tlsCAFile={directory}/ca.pem"
+    with MongoClient[dict[str, Any]](f"mongodb://{place}/?{tls}") as admin:
+        admin.admin.command("createUser", USER, pwd=PASSWORD, roles=["root"])
+    server.require_auth = True
+    certificate = f"tlsCertificateKeyFile={client_pem}&tlsCertificateKeyFilePassword={KEY_PASSWORD}"
+    return f"mongodb://{USER}:{PASSWORD}@{place}/?authSource=admin&{tls}&{certificate}"
+
+
+def _locked_key(key: bytes) -> bytes:
+    from cryptography.hazmat.primitives import serialization
+
+    return serialization.load_pem_private_key(key, None).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(KEY_PASSWORD.encode()),
+    )
+
+
 def _with_user(directory: str, database: str, password: str, role: str) -> Any:
     # nobody may make the first user where a user is asked for
     open_server = started(directory, require_auth=False)
@@ -66,7 +107,8 @@ def _with_user(directory: str, database: str, password: str, role: str) -> Any:
 type Kind = Callable[[str], str]
 
 KINDS: dict[str, Kind] = {
-    kind.__name__: kind for kind in (standalone, unbreakable, replica_set, synchronous, locked, secured)
+    kind.__name__: kind
+    for kind in (standalone, unbreakable, replica_set, synchronous, locked, secured, encrypted)
 }
 
 

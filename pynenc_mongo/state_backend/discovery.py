@@ -1,9 +1,13 @@
 """Apps that use a database: what each one said of itself."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from pynenc.app_info import AppInfo
 
+from pynenc_mongo.conf.address import mask_url
 from pynenc_mongo.conf.config_state_backend import ConfigStateBackendMongo
 from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import APP_INFO, COMPONENT
@@ -19,7 +23,13 @@ class AppInfos:
         self._collections = collections
 
     def put(self, info: AppInfo) -> None:
-        put(self._collections.indexed(APP_INFO), documents.encode_app_info(info))
+        """Store what an app says of itself, but for passwords.
+
+        Who may read a database is not always who may write it; and who finds the app there has come by an
+        address of his own, which wins over these config values.
+        """
+        told = replace(info, config_values=info.config_values and _masked(info.config_values))
+        put(self._collections.indexed(APP_INFO), documents.encode_app_info(told))
 
     def get(self, app_id: str) -> AppInfo:
         """Return what the app said of itself.
@@ -45,3 +55,18 @@ def discover() -> dict[str, AppInfo]:
         for name in sorted(names)
         for document in find_all(APP_INFO.at(database, name), {})
     }
+
+
+def _masked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return config values, sections included, without passwords."""
+    return {name: _masked_value(name, value) for name, value in values.items()}
+
+
+def _masked_value(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _masked(value)
+    if not isinstance(value, str) or not value:
+        return value
+    if name.endswith("password"):
+        return "***"
+    return mask_url(value) if "://" in value else value

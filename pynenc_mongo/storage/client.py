@@ -150,15 +150,15 @@ def _connect(address: MongoAddress, limits: ClientLimits) -> MongoClient[Any]:
         raise MongoConfigError(f"{error} ({address.source})") from None
     try:
         client: MongoClient[Any] = MongoClient(url, **_options(url, address, limits))
-    except (InvalidURI, ConfigurationError, ValueError, TypeError) as error:
+    except (InvalidURI, ConfigurationError, ValueError, TypeError, OSError) as error:
         raise MongoConfigError(f"{address.masked} ({address.source}): {error}") from None
     try:
         _ = client.is_primary  # waits for a server; costs no command
     except ServerSelectionTimeoutError as error:
         client.close()
         raise MongoUnreachableError(
-            f"no MongoDB answers at {address.masked} ({address.source}): start one there, or correct the "
-            f"address. The driver says: {_first_sentence(error)}"
+            f"no MongoDB answers at {address.masked} ({address.source}): {_remedy(error)}. "
+            f"The driver says: {_first_sentence(error)}"
         ) from None
     return client
 
@@ -203,6 +203,15 @@ def _reads(url: str) -> dict[str, Any]:
 
 def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
+
+
+def _remedy(error: PyMongoError) -> str:
+    said = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return "have its URL name the CA that signed its certificate (tlsCAFile)"
+    if "reset by peer" in said or "connection closed" in said:
+        return "correct the address, or say tls=true where it speaks TLS"
+    return "start one there, or correct the address"
 
 
 def _first_sentence(error: PyMongoError) -> str:

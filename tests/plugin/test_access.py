@@ -111,3 +111,42 @@ def test_no_report_shows_a_password(pytester: pytest.Pytester) -> None:
     assert password not in junit
     # it was to be seen, masked
     assert output(result).count("pynenc:***@127.0.0.1") > 4
+
+
+# what another one wrote in place of a result; who reads it makes a folder
+FORGES = """
+    from pathlib import Path
+
+    import pytest
+    from pynenc.invocation import InvocationStatus
+    from shop.app import add
+
+    FORGED = {
+        "JsonPickleSerializer": '{"py/reduce": [{"py/function": "os.mkdir"}, {"py/tuple": ["made"]}]}',
+        "JsonSerializer": '{"__pynenc__std_py_exc__": {"type": "exec", "args": ["import os; os.mkdir(\'made\')"]}}',
+    }
+
+    @pytest.mark.parametrize(
+        "serializer",
+        [
+            pytest.param(name, marks=pytest.mark.pynenc_mongo(config={"serializer_cls": name}))
+            for name in FORGED
+        ],
+    )
+    def test_a_result(serializer, pynenc_app, pynenc_runner, pynenc_mongo_db, pynenc_wait, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        call = add(1, 2)
+        pynenc_wait.status(call, InvocationStatus.SUCCESS)
+        results = pynenc_mongo_db["shop.state_backend_results"]
+        assert results.update_many({}, {"$set": {"payload.text": FORGED[serializer]}}).modified_count == 1
+        assert call.result is None
+        assert Path("made").exists()
+"""
+
+
+def test_who_can_write_a_result_can_run_code_by_each_of_pynenc_s_serializers(
+    pytester: pytest.Pytester,
+) -> None:
+    make_shop(pytester)
+    pytester.makepyfile(FORGES)
+    run(pytester).assert_outcomes(passed=2)

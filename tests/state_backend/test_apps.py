@@ -99,6 +99,20 @@ def test_an_app_finds_what_it_said_of_itself(any_url: str, own_database: str) ->
     assert backend.get_app_info() == info
 
 
+def test_what_an_app_said_of_itself_has_no_password(any_url: str, own_database: str) -> None:
+    backend = backend_of(any_url, own_database, "shop")
+    url, masked = "mongodb://ann:hunter2@db.example/shop", "mongodb://ann:***@db.example/shop"
+    told: dict[str, Any] = {"mongo_url": url, "mongo_password": "hunter2", "task": {"mongo_url": url}}
+    more: dict[str, Any] = {"mongo_username": "ann", "format": "a:b@c", "max_retries": 3, "auth_password": ""}
+    backend.store_app_info(AppInfo("shop", "shop.tasks", {**told, **more}))
+    assert backend.get_app_info().config_values == {
+        **more,
+        "mongo_url": masked,
+        "mongo_password": "***",
+        "task": {"mongo_url": masked},
+    }
+
+
 def test_an_app_that_said_nothing_is_a_key_error_that_names_it(any_url: str, own_database: str) -> None:
     backend = backend_of(any_url, own_database, "shop")
     backend.purge()
