@@ -1,5 +1,6 @@
 """What docs/upstream.md says of pynenc, on its own SQLite: a test that fails here is mended there."""
 
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -13,6 +14,7 @@ from pynenc.identifiers.task_id import TaskId
 from pynenc.invocation.status import InvocationStatus
 from pynenc.orchestrator.atomic_service import AtomicServiceRun
 from pynenc.runner.runner_context import RunnerContext
+from pynenc.serializer.json_serializer import JsonSerializer
 from pynenc.trigger.trigger_builder import TriggerBuilder
 
 from benchmarks.stores import SQLITE
@@ -270,3 +272,9 @@ def test_a_trigger_run_that_was_started_and_not_cleared_is_started_again(
     )
     end_loop_at(orders, monkeypatch, "clear_valid_conditions")
     assert shipped(orders) == 2
+
+
+def test_the_json_serializer_calls_what_a_stored_text_names() -> None:
+    builtin = {"__pynenc__std_py_exc__": {"type": "eval", "args": ["6 * 7"]}}
+    function = {"__pynenc__client_exception__": {"module": "math", "qualname": "factorial", "args": [5]}}
+    assert [JsonSerializer.deserialize(json.dumps(each)) for each in (builtin, function)] == [42, 120]

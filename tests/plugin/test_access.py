@@ -115,6 +115,7 @@ def test_no_report_shows_a_password(pytester: pytest.Pytester) -> None:
 
 # what another one wrote in place of a result; who reads it makes a folder
 FORGES = """
+    import json
     from pathlib import Path
 
     import pytest
@@ -123,7 +124,9 @@ FORGES = """
 
     FORGED = {
         "JsonPickleSerializer": '{"py/reduce": [{"py/function": "os.mkdir"}, {"py/tuple": ["made"]}]}',
-        "JsonSerializer": '{"__pynenc__std_py_exc__": {"type": "exec", "args": ["import os; os.mkdir(\'made\')"]}}',
+        "JsonSerializer": json.dumps(
+            {"__pynenc__std_py_exc__": {"type": "exec", "args": ["import os; os.mkdir('made')"]}}
+        ),
     }
 
     @pytest.mark.parametrize(
@@ -133,7 +136,9 @@ FORGES = """
             for name in FORGED
         ],
     )
-    def test_a_result(serializer, pynenc_app, pynenc_runner, pynenc_mongo_db, pynenc_wait, tmp_path, monkeypatch):
+    def test_a_result(
+        serializer, pynenc_app, pynenc_runner, pynenc_mongo_db, pynenc_wait, tmp_path, monkeypatch
+    ):
         monkeypatch.chdir(tmp_path)
         call = add(1, 2)
         pynenc_wait.status(call, InvocationStatus.SUCCESS)
