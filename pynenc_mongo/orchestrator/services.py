@@ -122,7 +122,7 @@ class AtomicServices:
         run_id = run.atomic_service_id.atomic_service_run_id
         self._unconfirmed[run_id] = (run, ended_at, status, reason)
         self._finish(run, ended_at, status, reason)
-        del self._unconfirmed[run_id]
+        self._unconfirmed.pop(run_id, None)  # another thread's attempt may have told it, too
 
     def _finish(
         self, run: AtomicServiceRun, ended_at: datetime, status: AtomicServiceExecutionStatus, reason: str

@@ -136,8 +136,11 @@ class Crashes(RuleBasedStateMachine):
         self._process.enter_context(wiring.rewired(app, wiring.settings(self._database, SETTINGS)))
         pynenc_context.clear_runner_context(app.app_id)
         app.register_deferred_triggers()
+        self._runner = self._new_runner()
+
+    def _new_runner(self) -> RunnerContext:
         self._born += 1
-        self._runner = RunnerContext(
+        return RunnerContext(
             runner_cls="ThreadRunner", runner_id=f"runner {self._born}", pid=self._born, hostname="here"
         )
 
@@ -175,29 +178,29 @@ class Crashes(RuleBasedStateMachine):
 
     @rule(cut=CUTS)
     def work(self, cut: Cut | None) -> None:
-        self._act(self._work, cut)
+        self._act(lambda: self._work(self._runner), cut)
 
     @rule(cut=CUTS)
     def serve(self, cut: Cut | None) -> None:
-        self._act(self._serve, cut)
+        self._act(lambda: self._serve(self._runner), cut)
 
     @precondition(lambda self: self._dead)
     @rule(cut=CUTS)
     def recover(self, cut: Cut | None) -> None:
         self._act(self._recover, cut)
 
-    def _work(self) -> int:
+    def _work(self, runner: RunnerContext) -> int:
         """Take one invocation, and run it; return how many were taken."""
-        app.orchestrator.register_runner_heartbeats([self._runner.runner_id], consumed_queues=("default",))
-        taken = app.orchestrator.get_invocations_to_run(1, self._runner, lambda: ("default",), lambda _: None)
+        app.orchestrator.register_runner_heartbeats([runner.runner_id], consumed_queues=("default",))
+        taken = app.orchestrator.get_invocations_to_run(1, runner, lambda: ("default",), lambda _: None)
         runs = 0
         for invocation in taken:
-            invocation.run(self._runner)
+            invocation.run(runner)
             runs += 1
         return runs
 
-    def _serve(self) -> bool:
-        run, now = AtomicServiceRun(runner_id=self._runner.runner_id), datetime.now(UTC)
+    def _serve(self, runner: RunnerContext) -> bool:
+        run, now = AtomicServiceRun(runner_id=runner.runner_id), datetime.now(UTC)
         if not app.orchestrator.record_atomic_service_execution_start(run, now):
             return False
         app.trigger.trigger_loop_iteration(run)
@@ -230,8 +233,8 @@ class Crashes(RuleBasedStateMachine):
         with mock.patch.object(mongo_trigger, "datetime", later):
             for _ in range(ROUNDS):
                 self._recover()
-                assert self._serve()
-                while self._work():
+                assert self._serve(self._runner)
+                while self._work(self._runner):
                     pass
                 if not self._unfinished():
                     return

@@ -114,3 +114,24 @@ def test_one_controlled_task_runs_at_a_time_after_somebody_has_dropped_the_datab
     assert takes_the_slot()
     client.client_at(address_of(url, name)).drop_database(name)
     assert [takes_the_slot(), takes_the_slot()] == [True, False]
+
+
+def test_an_end_may_be_told_by_another_thread_that_asks_meanwhile(
+    mongo_app: Pynenc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runners in one process: the other one's attempt tells all ends that are not confirmed yet."""
+    run, asked = AtomicServiceRun(runner_id="first"), []
+    orchestrator: Any = mongo_app.orchestrator
+    assert orchestrator.record_atomic_service_execution_start(run, None)
+    end = orchestrator._services._finish
+
+    def end_while_another_asks(*of_run: Any) -> None:
+        if not asked:
+            asked.append("second")
+            assert starts(mongo_app, "second")
+        end(*of_run)
+
+    monkeypatch.setattr(orchestrator._services, "_finish", end_while_another_asks)
+    now = datetime.now(UTC)
+    orchestrator.finalize_atomic_service_execution(run, now, AtomicServiceExecutionStatus.COMPLETED)
+    assert [each.runner_id for each in orchestrator.get_active_atomic_service_executions()] == ["second"]
