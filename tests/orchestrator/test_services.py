@@ -120,7 +120,8 @@ def test_an_end_may_be_told_by_another_thread_that_asks_meanwhile(
     mongo_app: Pynenc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two runners in one process: the other one's attempt tells all ends that are not confirmed yet."""
-    run, asked = AtomicServiceRun(runner_id="first"), []
+    run = AtomicServiceRun(runner_id="first")
+    asked: list[str] = []
     orchestrator: Any = mongo_app.orchestrator
     assert orchestrator.record_atomic_service_execution_start(run, None)
     end = orchestrator._services._finish
