@@ -3,8 +3,11 @@
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -158,8 +161,7 @@ class Storm:
         unfinished = orchestrator.get_invocation_ids_paginated(statuses=UNFINISHED, limit=10_000)
         outcome.stuck = [self._story(each) for each in unfinished]
         outcome.lost = [text for call in self._calls if (text := self._what_is_wrong(*call))]
-        everything = orchestrator.get_invocation_ids_paginated(limit=100_000)
-        outcome.twice = [self._story(each) for each in everything if self._ends(each) > 1]
+        outcome.twice = [self._story(each) for each, times in self._ends().items() if times > 1]
         outcome.jammed = [path.name for path in self._directory.glob("*.jammed")]
         invocations = orchestrator._collections.existing(INVOCATIONS)
         outcome.slots_held = invocations.count_documents({"slot": {"$exists": True}})
@@ -182,9 +184,16 @@ class Storm:
             return ""
         return f"{kind} {self._story(invocation.invocation_id)}" if status.is_final() else ""
 
-    def _ends(self, invocation_id: Any) -> int:
-        history = self._app.state_backend.get_history(invocation_id)
-        return sum(each.status_record.status.is_final() for each in history)
+    def _ends(self) -> Counter[Any]:
+        """Return how often each invocation has ended."""
+        batches = self._app.state_backend.iter_history_in_timerange(
+            datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), 1000
+        )
+        return Counter(
+            each.invocation_id
+            for each in chain.from_iterable(batches)
+            if each.status_record.status.is_final()
+        )
 
     def _story(self, invocation_id: Any) -> str:
         history = self._app.state_backend.get_history(invocation_id)
