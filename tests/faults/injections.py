@@ -99,7 +99,7 @@ class Outcome:
 
 
 class Striker:
-    """Strikes the command of a number, and for some time what follows it."""
+    """Strikes the command of a number, or the first one after it that is meant, and then what follows it."""
 
     def __init__(self, number: int, strike: Callable[[str], Fault], kind: Kind) -> None:
         self._number = number
@@ -113,18 +113,13 @@ class Striker:
     def __call__(self, name: str, command: Mapping[str, Any]) -> Fault:
         with self._lock:
             self._seen += 1
-            if self._seen == self._number:
+            if self._seen < self._number or (self._kind.only_writes and name not in WRITES):
+                return None
+            if not self.struck:
                 return self._begin(f"{name} {_collection_in(name, command)}")
-            if time.monotonic() < self._until and self._is_meant(name):
-                return self._strike(self.struck)
-            return None
-
-    def _is_meant(self, command: str) -> bool:
-        return not self._kind.only_writes or command.split(maxsplit=1)[0] in WRITES
+            return self._strike(self.struck) if time.monotonic() < self._until else None
 
     def _begin(self, command: str) -> Fault:
-        if not self._is_meant(command):
-            return None
         self.struck = command
         self._until = time.monotonic() + self._kind.seconds if self._kind.seconds else 0.0
         return self._strike(command)
