@@ -88,6 +88,7 @@ def functions_of(file: str) -> list[str]:
 
 def test_each_guard_has_a_name_of_its_own_a_reason_and_a_test() -> None:
     assert len({guard.name for guard in TABLE}) == len(TABLE) >= 25
+    assert len({(guard.file, guard.guard, guard.instead) for guard in TABLE}) == len(TABLE)
     assert all(guard.why and guard.tests and guard.guard != guard.instead for guard in TABLE)
 
 
