@@ -139,6 +139,7 @@ def write(pytester: pytest.Pytester, project: dict[str, str]) -> None:
 PROJECTS = [
     pytest.param(page, place, id=f"{page.stem}-{place}")
     for page in PAGES
+    if page != TUTORIAL
     for place in range(len(projects_of(page)))
 ]
 ON_ENGINES = [param for param in PROJECTS if param.values[0] != OWN_SERVER]
