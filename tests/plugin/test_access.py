@@ -1,5 +1,7 @@
 """Who gets in: nobody without credentials; and what holds credentials is shown to nobody."""
 
+import json
+import pickle
 import re
 from typing import Any
 
@@ -8,6 +10,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from pytest_pynenc_mongo import engines
+from pytest_pynenc_mongo.masking import ConfigValues
 from pytest_pynenc_mongo.options import EMBEDDED_URL, Options
 from tests.plugin.helpers import EMBEDDED, make_shop, output, run
 
@@ -111,6 +114,16 @@ def test_no_report_shows_a_password(pytester: pytest.Pytester) -> None:
     assert password not in junit
     # it was to be seen, masked
     assert output(result).count("pynenc:***@127.0.0.1") > 4
+
+
+def test_config_values_show_no_password_where_they_arrive() -> None:
+    url = "mongodb://ann:hunter2@db.example/shop"
+    sent = ConfigValues({"mongo_url": url, "winning": ConfigValues({"mongo_url": url}), "max_retries": 3})
+    arrived = pickle.loads(pickle.dumps(sent))
+    assert arrived == sent == json.loads(json.dumps(sent))
+    assert repr(arrived).count("ann:***@db.example") == 2
+    assert "hunter2" not in repr(arrived)
+    assert ConfigValues({"max_retries": 3}) == {"max_retries": 3}
 
 
 # what another one wrote in place of a result; who reads it makes a folder

@@ -137,11 +137,12 @@ STRIKES = """
 """
 
 
+@pytest.mark.timeout(120)
 def test_commands_fail_as_they_are_told(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
     make_shop(pytester, source=SHOP)
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(STRIKES)
-    run(pytester, *on_engine).assert_outcomes(passed=18)
+    run(pytester, *on_engine, seconds=100).assert_outcomes(passed=18)
 
 
 LEFT_ON = """
@@ -221,11 +222,12 @@ LEFT_ON = """
 """
 
 
+@pytest.mark.timeout(120)
 def test_no_fail_point_outlasts_its_test(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
     make_shop(pytester, source=SHOP)
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(LEFT_ON)
-    result = run(pytester, *on_engine)
+    result = run(pytester, *on_engine, seconds=100)
     # the last two see the leak of the one before them
     result.assert_outcomes(passed=6, failed=3, skipped=1, errors=5)
     text = output(result)
