@@ -15,6 +15,7 @@ from pynenc.invocation.status import InvocationStatus
 
 from pynenc_mongo.broker.documents import MESSAGES
 from tests.kills.storm import KINDS, QUIET_SECONDS, SETTINGS, Outcome, Storm
+from tests.kills.workers import wait_until
 from tests.load import deliveries
 
 # of a hundred calls; the last three of the shop run one at a time, and whoever loses is queued again
@@ -67,6 +68,7 @@ class Load(Storm):
 
     kinds: ClassVar = {**KINDS, "print_catalogue": (deliveries.print_catalogue, 1)}
     lives = (1.0, 10.0)
+    least_kills = 0  # a small load may be carried before anybody is killed: it goes on until then
 
     def __init__(self, app: Pynenc, directory: Path, workers: int, seed: int) -> None:
         super().__init__(app, directory, workers, seed)
@@ -82,6 +84,7 @@ class Load(Storm):
         def call() -> None:
             try:
                 self._call_all(tasks)
+                wait_until(lambda: self.outcome.kills >= self.least_kills, QUIET_SECONDS)
             finally:
                 over.set()
 

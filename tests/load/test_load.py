@@ -21,7 +21,7 @@ def test_tasks_are_carried_by_workers_that_are_killed(mongomock_url: str, tmp_pa
     database = TestDatabase(TestServer(mongomock_url), new_name())
     with wiring.rewired(shop.app, wiring.settings(database, LOAD_SETTINGS)) as app:
         load = Load(app, tmp_path, WORKERS, seed=1)
-        load.lives = (1.0, 2.0)
+        load.lives, load.least_kills = (0.3, 1.0), 1
         outcome = load.carry(TASKS)
     assert load.wrong() == {}
     assert outcome.kills > 0
