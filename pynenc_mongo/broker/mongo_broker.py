@@ -11,8 +11,8 @@ from pynenc.identifiers.invocation_id import InvocationId
 from pynenc_mongo.broker.documents import COMPONENT, MESSAGES, NEXT_FIRST, SPECS, encode_message
 from pynenc_mongo.component import collections_of, outliving_outages, settings_of
 from pynenc_mongo.conf.config_broker import ConfigBrokerMongo
+from pynenc_mongo.storage.conditions import among
 from pynenc_mongo.storage.ordered_keys import OrderedKeys
-from pynenc_mongo.storage.shapes import among
 from pynenc_mongo.storage.verbs import count, distinct, find_page, insert_all_missing, pop
 
 if TYPE_CHECKING:

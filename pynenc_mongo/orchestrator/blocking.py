@@ -14,7 +14,7 @@ from pynenc.orchestrator.base_orchestrator import BaseBlockingControl
 from pynenc_mongo.orchestrator.documents import EDGES, OLDEST_FIRST, EdgeDoc, encode_edge
 from pynenc_mongo.orchestrator.invocations import Invocations
 from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.shapes import among
+from pynenc_mongo.storage.conditions import among
 from pynenc_mongo.storage.verbs import delete_all, find_all, insert_all_missing, ordered_pages
 
 _PAGE = 200

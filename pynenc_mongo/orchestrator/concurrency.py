@@ -20,8 +20,8 @@ from pynenc_mongo.orchestrator.documents import (
     slot_of,
 )
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import all_of, at_most, other_than
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.shapes import all_of, at_most, other_than
 from pynenc_mongo.storage.verbs import find_page, update
 
 type Invocation = DistributedInvocation[Any, Any]

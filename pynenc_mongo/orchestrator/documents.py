@@ -17,9 +17,10 @@ from pynenc.orchestrator.atomic_service import (
 )
 
 from pynenc_mongo.storage.collections import CollectionSpec
+from pynenc_mongo.storage.conditions import Condition, among
 from pynenc_mongo.storage.instants import from_micros, to_micros
 from pynenc_mongo.storage.naming import compound_key
-from pynenc_mongo.storage.shapes import Condition, among, decodes
+from pynenc_mongo.storage.shapes import decodes
 
 COMPONENT = "orchestrator"
 

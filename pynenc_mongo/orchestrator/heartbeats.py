@@ -9,8 +9,8 @@ from pynenc.orchestrator.atomic_service import ActiveRunnerInfo
 
 from pynenc_mongo.orchestrator.documents import HEARTBEATS, decode_heartbeat, encode_heartbeat
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import among, at_least
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.shapes import among, at_least
 from pynenc_mongo.storage.verbs import find_all, insert_all_missing, update_all
 
 _LONGEST_PAUSE_SECONDS = 1.0

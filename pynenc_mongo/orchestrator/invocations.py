@@ -23,8 +23,8 @@ from pynenc_mongo.orchestrator.documents import (
     one_of,
 )
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import Condition, all_of, among, at_least, at_most, other_than
 from pynenc_mongo.storage.instants import from_micros, to_micros
-from pynenc_mongo.storage.shapes import Condition, all_of, among, at_least, at_most, other_than
 from pynenc_mongo.storage.verbs import (
     Filter,
     count,

@@ -18,8 +18,8 @@ from pynenc.state_backend.base_state_backend import InvocationHistory
 
 from pynenc_mongo.orchestrator.documents import INVOCATIONS, InvocationDoc, encode_record, one_of
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import among, at_most
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.shapes import among, at_most
 from pynenc_mongo.storage.verbs import count, find_page, update_all
 
 if TYPE_CHECKING:

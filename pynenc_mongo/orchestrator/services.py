@@ -15,8 +15,8 @@ from pynenc.orchestrator.atomic_service import (
 from pynenc_mongo.errors import MongoOutageError
 from pynenc_mongo.orchestrator.documents import EXECUTIONS, decode_execution, encode_execution
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import among, at_least, at_most, below, not_among, other_than
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.shapes import among, at_least, at_most, below, not_among, other_than
 from pynenc_mongo.storage.verbs import (
     delete_all,
     find_all,

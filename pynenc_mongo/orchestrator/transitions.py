@@ -24,8 +24,8 @@ from pynenc_mongo.orchestrator.documents import (
     one_of,
 )
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import below
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.shapes import below
 from pynenc_mongo.storage.verbs import find_one, update_if
 
 _ATTEMPTS = 5

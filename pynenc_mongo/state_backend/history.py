@@ -9,8 +9,8 @@ from pynenc.state_backend.base_state_backend import InvocationHistory
 from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import HISTORY, HistoryDoc
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import among
 from pynenc_mongo.storage.instants import sortable
-from pynenc_mongo.storage.shapes import among
 from pynenc_mongo.storage.verbs import BY_KEY, Filter, find_all, pages, put_many
 
 # sorts after every key that begins with the same instant

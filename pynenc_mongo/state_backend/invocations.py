@@ -10,8 +10,8 @@ from pynenc.models.invocation_dto import InvocationDTO
 from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import INVOCATIONS
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import among
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.shapes import among
 from pynenc_mongo.storage.verbs import Filter, find_by_key, find_one, pages
 
 

@@ -8,7 +8,7 @@ from pynenc.runner.runner_context import RunnerContext
 from pynenc_mongo.state_backend import documents
 from pynenc_mongo.state_backend.documents import RUNNER_CONTEXTS
 from pynenc_mongo.storage.collections import Collections
-from pynenc_mongo.storage.shapes import Condition
+from pynenc_mongo.storage.conditions import Condition
 from pynenc_mongo.storage.verbs import find_by_key, pages, put
 
 

@@ -9,7 +9,7 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from pynenc_mongo.errors import MissingPartsError, MongoRefusedError, MongoValueError
-from pynenc_mongo.storage.shapes import Condition, among, present
+from pynenc_mongo.storage.conditions import Condition, among, present
 from pynenc_mongo.storage.texts import PARTS, Payload, Texts, generation_in
 from pynenc_mongo.storage.verbs import (
     PAGE_SIZE,

@@ -20,6 +20,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from pynenc_mongo.errors import MongoDocumentError, MongoSchemaError, MongoValueError
+from pynenc_mongo.storage.conditions import Condition
 
 VERSION = "schema_version"
 
@@ -33,43 +34,6 @@ _NAMES = {
     NoneType: "None",
 }
 _REMEDY = "something other than these backends wrote it, or it is damaged: delete it, or purge the app"
-
-
-class Condition(dict[str, Any]):
-    """A condition on a field, of MongoDB's operators: what is handed in is never one."""
-
-
-def among(values: Several[Any]) -> Condition:
-    return Condition({"$in": list(values)})
-
-
-def not_among(values: Several[Any]) -> Condition:
-    return Condition({"$nin": list(values)})
-
-
-def all_of(values: Several[Any]) -> Condition:
-    """What a list meets that holds all of some values."""
-    return Condition({"$all": list(values)})
-
-
-def at_least(value: float | str) -> Condition:
-    return Condition({"$gte": value})
-
-
-def at_most(value: float | str) -> Condition:
-    return Condition({"$lte": value})
-
-
-def below(value: float | str) -> Condition:
-    return Condition({"$lt": value})
-
-
-def other_than(value: object) -> Condition:
-    return Condition({"$ne": value})
-
-
-def present(*, there: bool = True) -> Condition:
-    return Condition({"$exists": there})
 
 
 @dataclass(frozen=True)

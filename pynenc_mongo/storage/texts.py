@@ -20,8 +20,8 @@ from pymongo.operations import IndexModel
 
 from pynenc_mongo.errors import MissingPartsError, MongoDocumentError, MongoValueError, PynencMongoError
 from pynenc_mongo.storage.collections import CollectionSpec
+from pynenc_mongo.storage.conditions import Condition, among, below
 from pynenc_mongo.storage.instants import to_micros
-from pynenc_mongo.storage.shapes import Condition, among, below
 from pynenc_mongo.storage.verbs import delete_all, find_by_key, glance, insert_all_missing, ordered_pages
 
 logger = logging.getLogger(__name__)

@@ -14,17 +14,9 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.operations import IndexModel
 
+from pynenc_mongo.storage.conditions import Condition, among
 from pynenc_mongo.storage.repeating import once, repeated
-from pynenc_mongo.storage.shapes import (
-    Condition,
-    among,
-    asked,
-    changes,
-    checked,
-    checked_values,
-    projected,
-    stamped,
-)
+from pynenc_mongo.storage.shapes import asked, changes, checked, checked_values, projected, stamped
 
 type Filter = Mapping[str, Any]
 type Update = Mapping[str, Any]

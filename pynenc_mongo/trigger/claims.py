@@ -9,10 +9,11 @@ from uuid import uuid4
 from pynenc.trigger.conditions import ValidCondition
 
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import among, at_most, below
 from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.naming import compound_key
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.shapes import among, at_most, below, encoding
+from pynenc_mongo.storage.shapes import encoding
 from pynenc_mongo.storage.verbs import PAGE_SIZE, delete_all, pages, upsert_if
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import CLAIMS, VALID_CONDITIONS

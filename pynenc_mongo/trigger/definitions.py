@@ -11,9 +11,10 @@ from pynenc.models.trigger_definition_dto import TriggerDefinitionDTO
 from pynenc.trigger.conditions import ConditionContext, EventCondition
 
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import among, not_among
 from pynenc_mongo.storage.instants import to_micros
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.shapes import among, encoding, not_among
+from pynenc_mongo.storage.shapes import encoding
 from pynenc_mongo.storage.verbs import (
     Filter,
     distinct,

@@ -11,9 +11,10 @@ from pynenc.trigger.conditions import CompositeLogic, EventCondition, TriggerCon
 from pynenc.trigger.monitoring import EventMarker, EventRecord, TriggerRunRecord
 
 from pynenc_mongo.storage.collections import CollectionSpec
+from pynenc_mongo.storage.conditions import Condition
 from pynenc_mongo.storage.instants import from_micros, sortable, to_micros
 from pynenc_mongo.storage.payloads import PARTS, Payload
-from pynenc_mongo.storage.shapes import Condition, decodes
+from pynenc_mongo.storage.shapes import decodes
 
 if TYPE_CHECKING:
     from pynenc.app import Pynenc

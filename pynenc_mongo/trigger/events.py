@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 from pynenc.trigger.monitoring import EventMarkerPage, EventRecord
 
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import Condition, among, at_least, present
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.shapes import Condition, among, at_least, encoding, present
+from pynenc_mongo.storage.shapes import encoding
 from pynenc_mongo.storage.verbs import (
     Filter,
     count,

@@ -9,8 +9,9 @@ from typing import Any
 from pynenc.trigger.monitoring import TriggerRunRecord
 
 from pynenc_mongo.storage.collections import Collections
+from pynenc_mongo.storage.conditions import Condition, among, at_least
 from pynenc_mongo.storage.payloads import Payloads
-from pynenc_mongo.storage.shapes import Condition, among, at_least, encoding
+from pynenc_mongo.storage.shapes import encoding
 from pynenc_mongo.storage.verbs import PAGE_SIZE, Filter, distinct, find_all, find_page
 from pynenc_mongo.trigger import documents
 from pynenc_mongo.trigger.documents import RUNS, TriggerRunDoc

@@ -11,7 +11,8 @@ from pymongo.database import Database
 from pynenc_mongo.errors import MongoDocumentError, MongoSchemaError, MongoValueError
 from pynenc_mongo.storage import verbs
 from pynenc_mongo.storage.collections import CollectionSpec
-from pynenc_mongo.storage.shapes import Condition, Kind, among, decodes, other_than, present
+from pynenc_mongo.storage.conditions import Condition, among, other_than, present
+from pynenc_mongo.storage.shapes import Kind, decodes
 from tests.commands import CommandLog
 from tests.storage.helpers import raised
 
