@@ -29,8 +29,8 @@ class MongoConfigError(PynencMongoError, ConfigError, ValueError):
 class AlreadyCausedError(PynencMongoError):
     """What an invocation would be of has one already, whose id is `invocation_id`; none was registered."""
 
-    def __init__(self, invocation_id: str) -> None:
-        super().__init__(f"there is an invocation of this already: {invocation_id}")
+    def __init__(self, message: str, invocation_id: str = "") -> None:
+        super().__init__(message)
         self.invocation_id = invocation_id
 
 

@@ -71,7 +71,8 @@ class Invocations:
             return
         other = find_one(self._collections.existing(INVOCATIONS), {"cause": cause}, ["_id"])
         if other and other["_id"] != document["_id"]:
-            raise AlreadyCausedError(other["_id"])
+            key = other["_id"]
+            raise AlreadyCausedError(f"there is an invocation of this already: {key}", key)
 
     def is_caused_by(self, beginning: str, since: datetime) -> bool:
         """Whether one has been registered since an instant whose cause begins so."""
