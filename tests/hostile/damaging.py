@@ -20,7 +20,8 @@ STRANGERS: list[Any] = [
     {"$ne": None}, {"text": None}, ObjectId("0" * 24), Regex(".*"), Timestamp(1, 1),
     datetime(2024, 1, 1, tzinfo=UTC),
 ]  # fmt: skip
-BAD_JSON = ["", "{", "[]", "null", "5", '"text"', '{"a": 1}', "{}"]
+NO_ARGUMENTS = "{}"  # which a call may have
+BAD_JSON = ["", "{", "[]", "null", "5", '"text"', '{"a": 1}', NO_ARGUMENTS]
 # texts that pynenc takes apart
 JSON_IN = {"arguments", "condition", "pair", "record", "info"}
 NUMBERS_OF_TIME = {
@@ -116,7 +117,10 @@ def _of_the_right_type(field: str, document: Mapping[str, Any], dice: random.Ran
     value = document[field]
     if isinstance(value, Mapping) and field != "context":
         yield from _payloads(value, dice)
-        yield from ({"text": text} for text in BAD_JSON if field in JSON_IN)
+        texts = [
+            text for text in BAD_JSON if field in JSON_IN and (field, text) != ("arguments", NO_ARGUMENTS)
+        ]
+        yield from ({"text": text} for text in texts)
     if field == "info":
         yield from BAD_JSON
     if field in NUMBERS_OF_TIME:
