@@ -12,7 +12,6 @@ from pynenc_mongo.mongomock_server.failpoints import (
     NAME,
     PARAMETER_PREFIX,
     FailPoints,
-    fail,
 )
 from pynenc_mongo.mongomock_server.replies import CommandError, failure
 
@@ -51,7 +50,7 @@ class _Dispatch:
         fault = self._points.failure_of(command, _app_name(context)) if self._points.are_on else None
         if fault is None:
             return self._dispatch(command, context)
-        reply = fail(fault, lambda: self._dispatch(command, context))
+        reply = self._points.fail(fault, lambda: self._dispatch(command, context))
         if reply is None:
             return self._close()
         if reply.get("code") in _OF_CHANGED_MEMBERS:
@@ -66,9 +65,11 @@ class _Dispatch:
         if not reply["ok"]:
             return reply
         try:
-            return {**reply, **self._points.configure(command)}
+            answer = self._points.configure(command)
         except CommandError as error:
             return failure(error)
+        self._points.settle(command)
+        return {**reply, **answer}
 
     def _parameters(self, command: Mapping[str, Any], context: Any) -> dict[str, Any]:
         asked = {name: value for name, value in command.items() if not name.startswith(PARAMETER_PREFIX)}

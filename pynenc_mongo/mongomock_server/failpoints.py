@@ -27,6 +27,8 @@ TIME_OUT_NAME: Final = "maxTimeAlwaysTimeOut"
 PARAMETER_PREFIX: Final = "failpoint."
 # what switches fail points must not fail by one
 _NEVER = ("configureFailPoint", "hello", "isMaster", "ismaster")
+# that a command is held for
+_LONGEST_SECONDS = 60.0
 # as mongod numbers the modes of one
 _OFF, _ALWAYS, _TIMES, _SKIP = 0, 1, 3, 4
 
@@ -43,11 +45,7 @@ class Failure:
     labels: tuple[str, ...] = ()
 
 
-def fail(fault: Failure, run: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the reply to a command that fails, None where its connection is closed instead.
-
-    :param run: runs the command
-    """
+def _fail(fault: Failure, run: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
     time.sleep(fault.block_seconds)
     if fault.closes == "before":
         return None
@@ -124,7 +122,8 @@ class FailPoints:
         default_factory=lambda: {name: _FailPoint() for name in (NAME, AFTER_NAME, TIME_OUT_NAME)}
     )
     are_on: bool = False  # any of them
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Condition = field(default_factory=threading.Condition)
+    _failing: int = 0  # commands that a fail point has struck and that are not over
 
     def configure(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Switch a fail point; return how often it struck so far.
@@ -155,17 +154,43 @@ class FailPoints:
             }
 
     def failure_of(self, command: Mapping[str, Any], app_name: str) -> Failure | None:
-        """Return what shall happen to a command, None for what usually does."""
+        """Return what shall happen to a command, to be given to `fail`; None for what usually does."""
         if not self.are_on or next(iter(command)) in _NEVER:
             return None
         with self._lock:
-            if "maxTimeMS" in command and self._points[TIME_OUT_NAME].strikes_next():
-                return Failure(error=_time_out())
-            for name in (NAME, AFTER_NAME):
-                point = self._points[name]
-                if point.armed and point.strikes(command, app_name):
-                    return _failure(name, point.armed.data)
-            return None
+            fault = self._strike(command, app_name)
+            self._failing += fault is not None
+            return fault
+
+    def _strike(self, command: Mapping[str, Any], app_name: str) -> Failure | None:
+        if "maxTimeMS" in command and self._points[TIME_OUT_NAME].strikes_next():
+            return Failure(error=_time_out())
+        for name in (NAME, AFTER_NAME):
+            point = self._points[name]
+            if point.armed and point.strikes(command, app_name):
+                return _failure(name, point.armed.data)
+        return None
+
+    def fail(self, fault: Failure, run: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+        """Return the reply to a command that fails, None where its connection is closed instead.
+
+        :param run: runs the command
+        """
+        try:
+            return _fail(fault, run)
+        finally:
+            with self._lock:
+                self._failing -= 1
+                self._lock.notify_all()
+
+    def settle(self, command: Mapping[str, Any]) -> None:
+        """After a fail point was switched off: wait until what it holds is over.
+
+        A command is carried out though its client has given it up, and would meet what comes later.
+        """
+        if command.get("configureFailPoint") and command.get("mode") == "off":
+            with self._lock:
+                self._lock.wait_for(lambda: not self._failing, _LONGEST_SECONDS)
 
     def refuse_late(self) -> None:
         """Fail for want of time if the fail point says so.

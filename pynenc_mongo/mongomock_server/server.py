@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from pynenc_mongo.mongomock_server.commands import State, run
-from pynenc_mongo.mongomock_server.failpoints import fail
 from pynenc_mongo.mongomock_server.messages import (
     HEADER_BYTES,
     MalformedMessageError,
@@ -114,9 +113,11 @@ class _Connection:
         if "client" in command:
             self._app_name = command["client"].get("application", {}).get("name", "")
         fault = self._state.fail_points.failure_of(command, self._app_name)
-        if fault is None:
-            return run(self._state, command)
-        return fail(fault, partial(run, self._state, command))
+        if fault is not None:
+            return self._state.fail_points.fail(fault, partial(run, self._state, command))
+        reply = run(self._state, command)
+        self._state.fail_points.settle(command)
+        return reply
 
 
 def _goes_on(request: Request, reply: Mapping[str, Any]) -> bool:

@@ -71,10 +71,13 @@ STRIKES = """
         assert failpoint.count == 1
 
     @pytest.mark.pynenc_mongo(config={"mongo_timeout_seconds": 0.2})
-    def test_a_delay(pop, pynenc_mongo_failpoint):
+    def test_a_delay(pop, queued, pynenc_mongo_failpoint):
         with pynenc_mongo_failpoint("findAndModify", delay_seconds=1) as failpoint:
             assert pop() == "MongoOutageError"
             assert failpoint.count == 1
+            assert queued() == 1
+        # what was held is done by now: it would take the message of a later test
+        assert queued() == 0
 
     def test_always_and_after_some(pop, pynenc_mongo_failpoint):
         with pynenc_mongo_failpoint(error=20) as failpoint:
