@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from pynenc import Pynenc
@@ -31,6 +31,7 @@ from pynenc_mongo.storage import verbs
 from pynenc_mongo.trigger import mongo_trigger
 from pytest_pynenc_mongo import wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
+from tests.reproducible import SAME_EACH_TIME
 from tests.state_backend.helpers import noise
 from tests.storage.helpers import new_name
 
@@ -266,14 +267,7 @@ class Crashes(RuleBasedStateMachine):
 
 
 TestCrashes = Crashes.TestCase
-TestCrashes.settings = settings(
-    max_examples=10,
-    stateful_step_count=20,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-    database=None,
-)
+TestCrashes.settings = settings(SAME_EACH_TIME, max_examples=10, stateful_step_count=20)
 
 
 class Unrecovered(Crashes):

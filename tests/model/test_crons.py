@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pynenc.orchestrator.atomic_service import AtomicServiceRun
 from pynenc.trigger.base_trigger import BaseTrigger
@@ -22,13 +22,12 @@ from pynenc.trigger.conditions.cron import CronCondition
 
 from pynenc_mongo.trigger.definitions import CronExecutions
 from tests.model.world import World
+from tests.reproducible import SAME_EACH_TIME
 
 EVERY_MINUTE = CronCondition("* * * * *")
 EVERY_HALF_MINUTE = 30  # a runner looks, by pynenc's default; the window is a minute
 RUN = AtomicServiceRun(runner_id="any")
-ENOUGH = settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
-)
+ENOUGH = settings(SAME_EACH_TIME, max_examples=200)
 
 type Look = tuple[int, int, list[int]]  # who, after how many seconds, and who while he stores
 

@@ -11,13 +11,14 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from pynenc.exceptions import PynencError
 
 from pynenc_mongo.storage import verbs
 from tests.model.test_crashes import KINDS, Crashes, Cut, app
+from tests.reproducible import SAME_EACH_TIME
 
 SOON_SECONDS = 20.0
 
@@ -106,14 +107,7 @@ class LateOwners(Crashes):
 
 
 TestLateOwners = LateOwners.TestCase
-TestLateOwners.settings = settings(
-    max_examples=10,
-    stateful_step_count=25,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-    database=None,
-)
+TestLateOwners.settings = settings(SAME_EACH_TIME, max_examples=10, stateful_step_count=25)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -9,16 +9,15 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pynenc_mongo.orchestrator.heartbeats import Heartbeats, longest_pause
 from tests.model.world import BEGIN, Schedule, World
+from tests.reproducible import SAME_EACH_TIME
 
 RUNNER = "runner"
-ENOUGH = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
-)
+ENOUGH = settings(SAME_EACH_TIME, max_examples=150)
 SECONDS = st.integers(0, 90)
 # of each pause and each write, the part of the longest one that it takes
 PARTS = st.sampled_from((0.0, 0.5, 1.0))
