@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -110,22 +109,18 @@ PAUSES: Mapping[str, Strike] = {"paused before": _pause_before, "paused after": 
 
 def kill(url: str, injection: Injection) -> Outcome:
     """Kill the process at a command; another one goes on, and looks."""
-    began, database = time.monotonic(), new_name()
+    database = new_name()
     try:
         with _living(url, database, injection.number, KILLS[injection.kind], _KIND) as (process, striker):
             told = process.end()
-        outcome = Outcome(injection, striker.struck)
-        if striker.struck:
-            settle(url, database, told, outcome, _KIND.untold_at_most)
-        outcome.seconds = time.monotonic() - began
-        return outcome
+        return settle(url, database, injection, striker, told)
     finally:
         drop(url, database)
 
 
 def pause(url: str, injection: Injection) -> Outcome:
     """Have the process stand still at a write until another one has taken all over; then it goes on."""
-    began, database = time.monotonic(), new_name()
+    database = new_name()
     kind = Kind(None, only_writes=True, untold_at_most=1)
     try:
         with _living(url, database, injection.number, PAUSES[injection.kind], kind) as (process, striker):
@@ -134,11 +129,8 @@ def pause(url: str, injection: Injection) -> Outcome:
             was_left = bool(striker.struck) and quiet.bring(url, database)
             process.go_on()
             told = process.end()
-        outcome = Outcome(injection, striker.struck)
-        if striker.struck:
-            settle(url, database, told, outcome, kind.untold_at_most)
-            outcome.recovered = was_left
-        outcome.seconds = time.monotonic() - began
+        outcome = settle(url, database, injection, striker, told)
+        outcome.recovered = was_left
         return outcome
     finally:
         drop(url, database)

@@ -91,7 +91,6 @@ class Outcome:
     recovered: bool = False
     untold: int = 0
     swept: int = 0  # texts whose parts nobody named, and that were found by their age
-    seconds: float = 0.0
 
     @property
     def is_right(self) -> bool:
@@ -104,7 +103,7 @@ class Striker:
     def __init__(self, number: int, strike: Callable[[str], Fault], kind: Kind) -> None:
         self._number = number
         self._strike = strike
-        self._kind = kind
+        self.kind = kind
         self._lock = threading.Lock()
         self._seen = 0
         self._until = 0.0
@@ -113,7 +112,7 @@ class Striker:
     def __call__(self, name: str, command: Mapping[str, Any]) -> Fault:
         with self._lock:
             self._seen += 1
-            if self._seen < self._number or (self._kind.only_writes and name not in WRITES):
+            if self._seen < self._number or (self.kind.only_writes and name not in WRITES):
                 return None
             if not self.struck:
                 return self._begin(f"{name} {_collection_in(name, command)}")
@@ -121,22 +120,18 @@ class Striker:
 
     def _begin(self, command: str) -> Fault:
         self.struck = command
-        self._until = time.monotonic() + self._kind.seconds if self._kind.seconds else 0.0
+        self._until = time.monotonic() + self.kind.seconds if self.kind.seconds else 0.0
         return self._strike(command)
 
 
 def inject(url: str, injection: Injection) -> Outcome:
     """Live once with a fault, go on in another process until all is quiet, and look."""
-    kind, began = KINDS[injection.kind], time.monotonic()
+    kind = KINDS[injection.kind]
     striker = Striker(injection.number, lambda _: kind.fault, kind)
     database, told = new_name(), list[Told]()
     try:
         live_behind(url, database, striker, told)
-        outcome = Outcome(injection, striker.struck)
-        if striker.struck:
-            settle(url, database, told, outcome, kind.untold_at_most)
-        outcome.seconds = time.monotonic() - began
-        return outcome
+        return settle(url, database, injection, striker, told)
     finally:
         drop(url, database)
 
@@ -155,15 +150,19 @@ def live_behind(
         client.close_server(server.url)
 
 
-def settle(url: str, database: str, told: list[Told], outcome: Outcome, untold_at_most: int) -> None:
-    """Have another process go on until all is quiet, and note what is wrong then."""
+def settle(url: str, database: str, injection: Injection, striker: Striker, told: list[Told]) -> Outcome:
+    """Have another process go on until all is quiet, if anything was struck; return what is wrong then."""
+    outcome = Outcome(injection, striker.struck)
+    if not striker.struck:
+        return outcome
     outcome.recovered = quiet.bring(url, database)
     with life.at(url, database):
         outcome.swept = quiet.sweep()
         seen = invariants.look(told)
-    seen.untold_at_most = untold_at_most
+    seen.untold_at_most = striker.kind.untold_at_most
     outcome.wrong = invariants.broken(seen)
     outcome.untold = invariants.untold(seen)
+    return outcome
 
 
 def commands_of_a_life(url: str) -> list[str]:

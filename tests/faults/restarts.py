@@ -1,7 +1,6 @@
 """A server that is killed at a command, and comes back with what it had on its disk."""
 
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,7 +39,6 @@ class Server:
 
 def restart(_url: str, injection: Injection) -> Outcome:
     """Kill the server of a life at a command, and have it come back; look when all is quiet."""
-    began = time.monotonic()
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
         server = Server(Path(directory), stack)
         proxies: list[FaultyServer] = []
@@ -57,11 +55,7 @@ def restart(_url: str, injection: Injection) -> Outcome:
         striker = Striker(injection.number, strike, _KIND)
         database, told = new_name(), list[Told]()
         live_behind(server.url, database, striker, told, proxies)
-        outcome = Outcome(injection, striker.struck)
-        if striker.struck:
-            settle(server.url, database, told, outcome, _KIND.untold_at_most)
-    outcome.seconds = time.monotonic() - began
-    return outcome
+        return settle(server.url, database, injection, striker, told)
 
 
 RUNS = dict.fromkeys((BEFORE, AFTER), restart)
