@@ -60,7 +60,8 @@ ABOUT = """
             Path(folder, "thread").write_text("done")
 
         atexit.register(Path(folder, "atexit").write_text, "done")
-        threading.Thread(target=when_all_is_over).start()
+        # a task's own thread is a daemon, and what it starts would be one as well
+        threading.Thread(target=when_all_is_over, daemon=False).start()
         file = open(Path(folder, "file"), "w")
         file.write("done")
         PRINTED_AT_IMPORT.write("run ")

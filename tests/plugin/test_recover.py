@@ -152,6 +152,8 @@ CRASHES = """
     ):
         request.getfixturevalue(executor)
         cake = explode(str(tmp_path / "oven"))
+        # before, a slow runner may have taken the message and not said so: it would be queued again, in vain
+        waits_for((tmp_path / "oven").exists)
         waits_for(lambda: pynenc_recover() == [cake])
         assert pynenc_wait(cake) == "a cake"
 
