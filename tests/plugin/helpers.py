@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from tests.plugin import forked
+
 # a run that hangs fails here, before the outer test's own timeout
 RUN_SECONDS = 50.0
 # pynenc's runners, the only one without processes first
@@ -85,7 +87,18 @@ WAITING_SHOP = """
 
 
 def run(pytester: pytest.Pytester, *arguments: str, seconds: float = RUN_SECONDS) -> pytest.RunResult:
-    """Run pytest in the folder of `pytester`, where warnings are errors; it fails if that takes longer."""
+    """Run pytest in the folder of `pytester`, where warnings are errors; it fails if that takes longer.
+
+    The process is forked where it makes no difference to it, and new where it would.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if forked.can_fork():
+            patch.setattr(pytester, "popen", forked.popen)
+        return run_new(pytester, *arguments, seconds=seconds)
+
+
+def run_new(pytester: pytest.Pytester, *arguments: str, seconds: float = RUN_SECONDS) -> pytest.RunResult:
+    """Do what `run` does in a new process, whatever the costs."""
     return pytester.runpytest_subprocess(*ARGUMENTS, *arguments, timeout=seconds)
 
 
