@@ -16,6 +16,11 @@ sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("engines").addoption(
+        "--every-engine",
+        action="store_true",
+        help="run each test of the plugin on each engine and in each mode, not on one engine in turn",
+    )
     parser.getgroup("conformance").addoption(
         "--conformance",
         choices=(*ENGINES, SERVER, BASELINE),

@@ -1,10 +1,12 @@
 """Inner runs know nothing of the outer one."""
 
+import itertools
 import os
 
 import pytest
 
 from tests.engines import SERVER, server_of
+from tests.plugin.axes import AXES, in_turn
 from tests.plugin.helpers import ENGINES, MODES
 
 _OURS = ("PYTEST_XDIST_", "PYTEST_PYNENC_", "PYNENC__")
@@ -21,11 +23,24 @@ def users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for `on_engine`, or for `in_mode`, with the options of an inner run for each."""
-    if "on_engine" in metafunc.fixturenames:
-        engines = dict(ENGINES)
-        if url := server_of(metafunc.config):
-            engines[SERVER] = (f"--pynenc-mongo-url={url}",)
-        metafunc.parametrize("on_engine", engines.values(), ids=engines)
-    if "in_mode" in metafunc.fixturenames:
-        metafunc.parametrize("in_mode", MODES.values(), ids=MODES)
+    """Run a test that asks for `on_engine`, or for `in_mode`, with the options of an inner run for each.
+
+    A test that asks for both has each engine and each mode, but only with `--every-engine` each engine in each
+    mode; one that asks for an engine has one of them. `on_own_engine` leaves out a server that was given to the
+    run, for those that do it harm.
+    """
+    axes = {name: _axis(name, metafunc.config) for name in AXES if name in metafunc.fixturenames}
+    if not axes:
+        return
+    cells = list(itertools.product(*axes.values()))
+    if not metafunc.config.getoption("every_engine"):
+        cells = in_turn(cells, metafunc.definition.nodeid)
+    values = [[axes[name][key] for name, key in zip(axes, cell, strict=True)] for cell in cells]
+    metafunc.parametrize(list(axes), values, ids=map("-".join, cells))
+
+
+def _axis(name: str, config: pytest.Config) -> dict[str, tuple[str, ...]]:
+    if name == "in_mode":
+        return MODES
+    url = "" if name == "on_own_engine" else server_of(config)
+    return ENGINES | ({SERVER: (f"--pynenc-mongo-url={url}",)} if url else {})

@@ -1,7 +1,7 @@
-"""Forks a run of pytest for each request: a script, whose processes have imported what is not ours already.
+"""Forks a run of pytest for each request: a script, whose processes have imported already what a run imports.
 
-A request has the run's arguments, folder and environment, the files it prints to, and a line for the answers: the
-process id and, when it has ended, the exit code.
+A request has the run's arguments, folder and environment, the files it prints to, and a line for the answers:
+the process id and, when it has ended, the exit code.
 """
 
 import contextlib

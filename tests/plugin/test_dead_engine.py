@@ -11,11 +11,10 @@ from pytest_pynenc_mongo.databases import TestServer
 from pytest_pynenc_mongo.sweeping import sweep
 from tests import secantus_main
 from tests.faulty import faulty
-from tests.plugin.helpers import ENGINES, RUN_SECONDS, Marked, make_shop, output, run, start, wait_until
+from tests.plugin.helpers import RUN_SECONDS, Marked, make_shop, output, run, start, wait_until
 
 pytestmark = pytest.mark.slow
 
-on_own_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
 NAMES = {"mongomock": "mongomock", "embedded": "SecantusDB"}
 SIGNS_OF_A_TRACEBACK = ("Traceback", "INTERNALERROR", "pynenc_mongo/", "pymongo", "Topology")
 # how long a run may take in which a driver that knows of nothing would look for its server 30 s a command
@@ -137,27 +136,25 @@ def said_once(result: pytest.RunResult, sentence: str) -> None:
         assert sign not in output(result)
 
 
-@on_own_engine
 @pytest.mark.parametrize(("test", "outcomes"), DEATHS.values(), ids=DEATHS)
 def test_an_engine_that_dies_is_one_failure_a_run(
-    pytester: pytest.Pytester, engine: tuple[str, ...], test: str, outcomes: dict[str, int]
+    pytester: pytest.Pytester, on_own_engine: tuple[str, ...], test: str, outcomes: dict[str, int]
 ) -> None:
     make_shop(pytester)
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(BEFORE_AND_AFTER.replace("{test}", test.strip()))
     begin = monotonic()
-    result = run(pytester, *engine, "-rs")
+    result = run(pytester, *on_own_engine, "-rs")
     assert monotonic() - begin < END_SECONDS
     result.assert_outcomes(**{"skipped": 3, **outcomes, "passed": 2 + outcomes.get("passed", 0)})
     pid = (pytester.path / "engine.txt").read_text()
-    name = NAMES["embedded" if engine else "mongomock"]
+    name = NAMES["embedded" if on_own_engine else "mongomock"]
     said_once(result, rf"{name} \(pid {pid}\) ended with SIGKILL; it(s log ends with:| wrote no log\.)")
 
 
-@on_own_engine
 @pytest.mark.parametrize("runner", ["MultiThreadRunner", "ProcessRunner", "PersistentProcessRunner"])
 def test_a_runner_with_processes_of_its_own_ends_too(
-    pytester: pytest.Pytester, engine: tuple[str, ...], runner: str, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, on_own_engine: tuple[str, ...], runner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNNER", runner)
     marked = Marked()
@@ -167,7 +164,7 @@ def test_a_runner_with_processes_of_its_own_ends_too(
     test, outcomes = DEATHS["waiting for a result"]
     pytester.makepyfile(BEFORE_AND_AFTER.replace("{test}", test.strip()))
     begin = monotonic()
-    result = run(pytester, *engine)
+    result = run(pytester, *on_own_engine)
     assert monotonic() - begin < END_SECONDS
     result.assert_outcomes(**outcomes, passed=2, skipped=3)
     wait_until(lambda: not marked.pids(), 5.0, "the end of all that the run started")

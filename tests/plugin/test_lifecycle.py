@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.plugin.helpers import ENGINES, SHOP, Marked, looks_for_processes, make_shop, start, wait_until
+from tests.plugin.helpers import SHOP, Marked, looks_for_processes, make_shop, start, wait_until
 
 pytestmark = looks_for_processes
 
 # those that the run starts itself, and that must end with it
-on_own_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
 START_SECONDS = 30.0
 END_SECONDS = 30.0
 
@@ -147,7 +146,6 @@ def inner(pytester: pytest.Pytester) -> Iterator[Run]:
     shutil.rmtree(directory)
 
 
-@on_own_engine
 @pytest.mark.parametrize(
     ("arguments", "end", "seconds"),
     [
@@ -158,9 +156,13 @@ def inner(pytester: pytest.Pytester) -> Iterator[Run]:
     ],
 )
 def test_nothing_outlives_a_killed_run(
-    inner: Run, engine: tuple[str, ...], arguments: tuple[str, ...], end: signal.Signals, seconds: float
+    inner: Run,
+    on_own_engine: tuple[str, ...],
+    arguments: tuple[str, ...],
+    end: signal.Signals,
+    seconds: float,
 ) -> None:
-    process = inner.start(*engine, "-k", "test_hangs", *arguments)
+    process = inner.start(*on_own_engine, "-k", "test_hangs", *arguments)
     workers = {"gw0", "gw1"} if arguments else {"main"}
     for name in workers:
         inner.note(f"hangs in {name}")
@@ -205,16 +207,14 @@ def test_nothing_is_left_of_an_interrupted_run(
         assert client.list_database_names() == before
 
 
-@on_own_engine
 def test_nothing_is_left_of_an_interrupted_run_with_its_own_engine(
-    inner: Run, engine: tuple[str, ...]
+    inner: Run, on_own_engine: tuple[str, ...]
 ) -> None:
-    inner.start(*engine, "-k", "test_hangs and not too")
+    inner.start(*on_own_engine, "-k", "test_hangs and not too")
     inner.note("hangs in main")
     inner.interrupt()
 
 
-@on_own_engine
 @pytest.mark.parametrize(
     ("arguments", "exit_code"),
     [
@@ -230,16 +230,17 @@ def test_nothing_is_left_of_an_interrupted_run_with_its_own_engine(
     ids=["serial", "xdist", "pytest.exit", "pdb", "hanging task", "exiting task"],
 )
 def test_nothing_is_left_of_a_run_that_ends(
-    inner: Run, engine: tuple[str, ...], arguments: tuple[str, ...], exit_code: int
+    inner: Run, on_own_engine: tuple[str, ...], arguments: tuple[str, ...], exit_code: int
 ) -> None:
-    process = inner.start(*engine, *arguments)
+    process = inner.start(*on_own_engine, *arguments)
     assert process.wait(END_SECONDS) == exit_code, inner.output
     assert inner.marked.pids() == set()
     assert inner.directories == []
 
 
-@on_own_engine
-def test_nothing_is_left_of_a_run_whose_test_ends_the_process(inner: Run, engine: tuple[str, ...]) -> None:
-    process = inner.start(*engine, "-k", "test_dies")
+def test_nothing_is_left_of_a_run_whose_test_ends_the_process(
+    inner: Run, on_own_engine: tuple[str, ...]
+) -> None:
+    process = inner.start(*on_own_engine, "-k", "test_dies")
     assert process.wait(END_SECONDS) == 3
     wait_until(inner.is_gone, 5.0, f"the end of {inner.directories}")
