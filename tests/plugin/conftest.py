@@ -25,9 +25,9 @@ def users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for `on_engine`, or for `in_mode`, with the options of an inner run for each.
 
-    A test that asks for both has each engine and each mode, but only with `--every-engine` each engine in each
-    mode; one that asks for an engine has one of them. `on_own_engine` leaves out a server that was given to the
-    run, for those that do it harm.
+    One that asks for both has each engine and each mode, but only with `--every-engine` each engine in each
+    mode; one that asks for an engine has one of them. `on_own_engine` leaves out a server that was given to
+    the run, for those that do it harm.
     """
     axes = {name: _axis(name, metafunc.config) for name in AXES if name in metafunc.fixturenames}
     if not axes:

@@ -12,16 +12,18 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 # what an interpreter reads when it starts, and no more
 _READ_AT_START = ("PYTHON", "COVERAGE_", "LD_", "LC_", "LANG")
+_ENVIRONMENT = dict(os.environ)  # before a test has changed it
 
 
 def can_fork() -> bool:
     """Return whether a new interpreter would start as the server has started."""
-    return sys.platform != "darwin" and _read_at_start(os.environ) == _server().read_at_start
+    return sys.platform != "darwin" and _read_at_start(os.environ) == _read_at_start(_ENVIRONMENT)
 
 
 def popen(arguments: tuple[str, ...], *, stdout: IO[str], stderr: IO[str], **_: Any) -> "Forked":
@@ -59,10 +61,11 @@ class Forked:
 
 class _Server:
     def __init__(self) -> None:
-        self.read_at_start = _read_at_start(os.environ)
         self._line, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, str(Path(__file__).with_name("fork_server.py")), str(other.fileno())]
-        self._process = subprocess.Popen(command, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            command, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, env=_ENVIRONMENT
+        )
         other.close()
         atexit.register(self.stop)
 
@@ -89,5 +92,5 @@ def _server() -> _Server:
     return _Server()
 
 
-def _read_at_start(environment: "os._Environ[str]") -> dict[str, str]:
+def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(_READ_AT_START)}

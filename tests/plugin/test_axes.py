@@ -1,6 +1,7 @@
 """Of the engines and modes that a test may run in, it runs in some, and all tests together in each."""
 
 import itertools
+from collections.abc import Collection
 
 import pytest
 
@@ -12,7 +13,7 @@ NAMES = [f"test_{number}" for number in range(100)]
 
 
 @pytest.mark.parametrize("axes", [(ENGINES,), (ENGINES, MODES)], ids=["engine", "engine and mode"])
-def test_each_test_runs_in_half_of_them_and_about_half_of_the_tests_in_each(axes) -> None:
+def test_each_runs_in_half_of_them_and_about_half_run_in_each(axes: tuple[Collection[str], ...]) -> None:
     cells = list(itertools.product(*axes))
     chosen = [in_turn(cells, name) for name in NAMES]
     assert {len(each) for each in chosen} == {len(cells) // 2}
