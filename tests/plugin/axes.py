@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tests.plugin.helpers import ENGINES, MODES
 
-AXES = ("on_engine", "on_own_engine", "in_mode")
+AXES = ("on_engine", "on_own_engine", "on_each_engine", "in_mode")
 
 
 def in_turn(cells: Sequence[tuple[str, ...]], name: str) -> list[tuple[str, ...]]:

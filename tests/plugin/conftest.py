@@ -27,13 +27,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
     One that asks for both has each engine and each mode, but only with `--every-engine` each engine in each
     mode; one that asks for an engine has one of them. `on_own_engine` leaves out a server that was given to
-    the run, for those that do it harm.
+    the run, for those that do it harm; `on_each_engine` is for what each engine does in its own way.
     """
     axes = {name: _axis(name, metafunc.config) for name in AXES if name in metafunc.fixturenames}
     if not axes:
         return
     cells = list(itertools.product(*axes.values()))
-    if not metafunc.config.getoption("every_engine"):
+    if not metafunc.config.getoption("every_engine") and "on_each_engine" not in axes:
         cells = in_turn(cells, metafunc.definition.nodeid)
     values = [[axes[name][key] for name, key in zip(axes, cell, strict=True)] for cell in cells]
     metafunc.parametrize(list(axes), values, ids=map("-".join, cells))

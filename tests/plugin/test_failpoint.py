@@ -141,11 +141,11 @@ STRIKES = """
 
 
 @pytest.mark.timeout(120)
-def test_commands_fail_as_they_are_told(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
+def test_commands_fail_as_they_are_told(pytester: pytest.Pytester, on_each_engine: tuple[str, ...]) -> None:
     make_shop(pytester, source=SHOP)
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(STRIKES)
-    run(pytester, *on_engine, seconds=100).assert_outcomes(passed=18)
+    run(pytester, *on_each_engine, seconds=100).assert_outcomes(passed=18)
 
 
 LEFT_ON = """
