@@ -9,8 +9,6 @@ from collections.abc import Sequence
 
 from tests.plugin.helpers import ENGINES, MODES
 
-AXES = ("on_engine", "on_own_engine", "on_each_engine", "in_mode")
-
 
 def in_turn(cells: Sequence[tuple[str, ...]], name: str) -> list[tuple[str, ...]]:
     """Return those of `cells` that a test of this name runs: of two, one; of two times two, a diagonal.

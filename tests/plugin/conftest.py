@@ -5,9 +5,10 @@ import os
 
 import pytest
 
-from tests.engines import SERVER, server_of
-from tests.plugin.axes import AXES, in_turn
-from tests.plugin.helpers import ENGINES, MODES
+from tests.engines import ENGINES, engines_of
+from tests.plugin.axes import in_turn
+from tests.plugin.helpers import ENGINES as OPTIONS
+from tests.plugin.helpers import MODES
 
 _OURS = ("PYTEST_XDIST_", "PYTEST_PYNENC_", "PYNENC__")
 # where one of them is set, pytest prints its summary otherwise: https://docs.pytest.org/en/stable/explanation/ci.html
@@ -23,24 +24,37 @@ def users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for `on_engine`, or for `in_mode`, with the options of an inner run for each.
-
-    One that asks for both has each engine and each mode, but only with `--every-engine` each engine in each
-    mode; one that asks for an engine has one of them. `on_own_engine` leaves out a server that was given to
-    the run, for those that do it harm; `on_each_engine` is for what each engine does in its own way.
-    """
-    axes = {name: _axis(name, metafunc.config) for name in AXES if name in metafunc.fixturenames}
-    if not axes:
+    """Run a test that asks for an engine or a mode on some of them, and with `--every-engine` on each."""
+    engines = engines_of(metafunc.config)
+    axes = {"on_engine": engines, "on_own_engine": ENGINES, "on_each_engine": ENGINES, "in_mode": MODES}
+    wanted = [name for name in axes if name in metafunc.fixturenames]
+    if not wanted:
         return
-    cells = list(itertools.product(*axes.values()))
-    if not metafunc.config.getoption("every_engine") and "on_each_engine" not in axes:
+    cells = list(itertools.product(*(axes[name] for name in wanted)))
+    if not metafunc.config.getoption("every_engine") and "on_each_engine" not in wanted:
         cells = in_turn(cells, metafunc.definition.nodeid)
-    values = [[axes[name][key] for name, key in zip(axes, cell, strict=True)] for cell in cells]
-    metafunc.parametrize(list(axes), values, ids=map("-".join, cells))
+    metafunc.parametrize(wanted, cells, ids=map("-".join, cells), indirect=True)
 
 
-def _axis(name: str, config: pytest.Config) -> dict[str, tuple[str, ...]]:
-    if name == "in_mode":
-        return MODES
-    url = "" if name == "on_own_engine" else server_of(config)
-    return ENGINES | ({SERVER: (f"--pynenc-mongo-url={url}",)} if url else {})
+@pytest.fixture
+def on_engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The options of an inner run on an engine that is there already."""
+    return (f"--pynenc-mongo-url={request.getfixturevalue(f'{request.param}_url')}",)
+
+
+@pytest.fixture
+def on_own_engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The options of an inner run that starts its engine."""
+    return OPTIONS[request.param]
+
+
+@pytest.fixture
+def on_each_engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The same, for what each engine does in its own way: never one of them in turn."""
+    return OPTIONS[request.param]
+
+
+@pytest.fixture
+def in_mode(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The options of an inner run that is serial, or under xdist."""
+    return MODES[request.param]
