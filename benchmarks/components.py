@@ -128,7 +128,7 @@ def fill_history(app: Pynenc, ids: Sequence[InvocationId]) -> None:
     record = InvocationStatusRecord(InvocationStatus.REGISTERED, RUNNER.runner_id)
     for group in batches(ids, 500):
         history = InvocationHistory(group[0], record, RUNNER.runner_id, None)
-        app.state_backend._add_histories(list(group), history)  # noqa: SLF001 - without base class's loop
+        app.state_backend._add_histories(list(group), history)  # without base class's loop
 
 
 def _set_results(app: Pynenc, count: int) -> Work:
@@ -154,18 +154,18 @@ def _children(app: Pynenc, count: int) -> Work:
         )
         for child in children
     ]
-    app.state_backend._upsert_invocations(entries)  # noqa: SLF001
+    app.state_backend._upsert_invocations(entries)
     return lambda: len(list(app.state_backend.get_child_invocations(parent.invocation_id)))
 
 
 def _set_large(app: Pynenc, mib: int) -> Work:
     text = _incompressible(mib)
-    return lambda: app.state_backend._set_result(InvocationId("large"), text)  # noqa: SLF001 - no serializer
+    return lambda: app.state_backend._set_result(InvocationId("large"), text)  # no serializer
 
 
 def _get_large(app: Pynenc, mib: int) -> Work:
     _set_large(app, mib)()
-    return lambda: app.state_backend._get_result(InvocationId("large"))  # noqa: SLF001
+    return lambda: app.state_backend._get_result(InvocationId("large"))
 
 
 def _incompressible(mib: int) -> str:
@@ -189,14 +189,14 @@ def _register(app: Pynenc, count: int) -> Work:
 
 
 def register(app: Pynenc, group: Sequence[Invocation]) -> None:
-    app.orchestrator._register_new_invocations(list(group), RUNNER.runner_id)  # noqa: SLF001
+    app.orchestrator._register_new_invocations(list(group), RUNNER.runner_id)
 
 
 def _transitions(app: Pynenc, count: int) -> Work:
     made = invocations(count)
     register(app, made)
     return lambda: [
-        app.orchestrator._atomic_status_transition(  # noqa: SLF001
+        app.orchestrator._atomic_status_transition(
             each.invocation_id, InvocationStatus.PENDING, RUNNER.runner_id
         )
         for each in made

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "pytest-pynenc-mongo"
 author = "The pytest-pynenc-mongo developers"
-copyright = author  # noqa: A001 - Sphinx's name
+copyright = author  # Sphinx's name
 version = release = installed(project)
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.intersphinx", "our_tables", "our_picture"]

@@ -66,8 +66,8 @@ def mongo(
     settings = {name: value for name, value in given.items() if value is not None}
     _check(settings)
     builder.custom_config(**settings, **COMPONENTS)
-    builder._plugin_components.add("mongo")  # noqa: SLF001 - as pynenc's own plugins do
-    builder._using_memory_components = False  # noqa: SLF001
+    builder._plugin_components.add("mongo")  # as pynenc's own plugins do
+    builder._using_memory_components = False
     return builder
 
 
@@ -113,7 +113,7 @@ def mongo_trigger(
 
 
 def _require_mongo(builder: "PynencBuilder", method: str) -> None:
-    if "mongo" not in builder._plugin_components and not builder._config.get("mongo_url"):  # noqa: SLF001
+    if "mongo" not in builder._plugin_components and not builder._config.get("mongo_url"):
         raise MongoConfigError(f".{method}() does not know where MongoDB is: call .mongo(url=...) before it")
 
 

@@ -47,4 +47,4 @@ def apply(app: "Pynenc") -> None:
 def _register_without_schedule(app: "Pynenc", definition: "CoreTaskDefinition") -> None:
     task = app.task(definition.func, **definition.options)
     # of a runner before the test
-    app._deferred_trigger_tasks.pop(task.task_id, None)  # noqa: SLF001
+    app._deferred_trigger_tasks.pop(task.task_id, None)

@@ -70,7 +70,7 @@ def _eager_invocation() -> "type[ConcurrentInvocation[Any, Any]]":
         def _run(self) -> None:
             try:
                 _ = super().result
-            except Exception as error:  # noqa: BLE001 - who asks for the result gets it
+            except Exception as error:  # who asks for the result gets it
                 self._raised = error
 
         @property

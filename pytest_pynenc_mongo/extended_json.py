@@ -28,7 +28,7 @@ def line_of(document: bytes) -> str:
     try:
         line = dumps(decode(document, _CODEC), json_options=_JSON)
         comes_back = document_in(line) == document
-    except Exception:  # noqa: BLE001 - bson raises what it likes on what only others have made
+    except Exception:  # bson raises what it likes on what only others have made
         comes_back = False
     return line if comes_back else dumps(Binary(document), json_options=_JSON)
 

@@ -16,13 +16,13 @@ _SECONDS = 1.0
 
 def let_finish(runner: "BaseRunner") -> None:
     """Have `runner` wait, when it stops, for those of its processes whose task is over."""
-    stop = runner._on_stop  # noqa: SLF001 - its own step between the loop's end and the last word
+    stop = runner._on_stop  # its own step between the loop's end and the last word
 
     def _on_stop() -> None:
         _wait_for_those_who_are_done(runner)
         stop()
 
-    runner._on_stop = _on_stop  # type: ignore[method-assign] # noqa: SLF001
+    runner._on_stop = _on_stop  # type: ignore[method-assign]
 
 
 def _wait_for_those_who_are_done(runner: "BaseRunner") -> None:

@@ -161,7 +161,7 @@ def _crons_of(task: "Task[Any, Any]") -> dict[str, "CronCondition"]:
     trigger = task.app.trigger
     conditions = [
         each
-        for each in trigger._get_all_conditions()  # noqa: SLF001 - there is no public way
+        for each in trigger._get_all_conditions()  # there is no public way
         if isinstance(each, CronCondition)
     ]
     return {

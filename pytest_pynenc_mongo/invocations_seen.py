@@ -134,7 +134,7 @@ class _Seen:
         """Return the repr of a stored value, on one line."""
         try:
             return _one_line(repr(self._app.client_data_store.deserialize(serialized)))
-        except Exception as error:  # noqa: BLE001 - of whatever the user's class does
+        except Exception as error:  # of whatever the user's class does
             return f"<unreadable: {type(error).__name__}>"
 
     def _result_in_short(self) -> str:
@@ -215,7 +215,7 @@ def _ran_at(invocation: Invocation, at: float) -> bool:
 def _task(app: "Pynenc", task_id: "TaskId") -> "Task[Any, Any] | None":
     try:
         return app.get_task(task_id)
-    except Exception:  # noqa: BLE001 - its module may be gone, or fail
+    except Exception:  # its module may be gone, or fail
         return None
 
 

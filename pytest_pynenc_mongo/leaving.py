@@ -23,8 +23,8 @@ def prepare() -> None:
 
 def leave() -> None:
     """End this process with exit code 0."""
-    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - what Python itself begins with
-    atexit._run_exitfuncs()  # noqa: SLF001 - and goes on with
+    threading._shutdown()  # type: ignore[attr-defined]  # what Python itself begins with
+    atexit._run_exitfuncs()  # and goes on with
     _flush([*_before, *_open_files()])
     os._exit(0)
 

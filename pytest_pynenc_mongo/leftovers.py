@@ -40,7 +40,7 @@ def end_threads(threads: Sequence[threading.Thread]) -> list[threading.Thread]:
     # without the processes that it waited for, one may end by itself
     for thread in _alive_after(threads, _END_SECONDS):
         # it ends in another test's time, which has nothing to do with it
-        thread._invoke_excepthook = _say_nothing  # type: ignore[attr-defined] # noqa: SLF001
+        thread._invoke_excepthook = _say_nothing  # type: ignore[attr-defined]
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)
         )

@@ -28,7 +28,7 @@ _pytest_s: "WeakSet[Pynenc]" = WeakSet()  # the apps that had their loggers ther
 
 def settings(config: "pytest.Config") -> dict[str, Any]:
     """Return what has other processes write records as this run of pytest does; and know this process."""
-    global _pytest_s_pid  # noqa: PLW0603 - what a child that is forked must find here
+    global _pytest_s_pid  # what a child that is forked must find here
     if _pytest_s_pid != os.getpid():
         _pytest_s_pid = os.getpid()
         os.register_at_fork(after_in_child=_write_in_forked_child)
@@ -73,7 +73,7 @@ def _handler(values: Mapping[str, Any]) -> logging.Handler:
 
 def _write_in_forked_child() -> None:
     for app in _pytest_s:
-        app._logger = None  # noqa: SLF001 - create() makes another one
+        app._logger = None  # create() makes another one
         _ = app.logger
 
 

@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec, all_suffixes
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, override
 
 _OUR_PACKAGES = ("pynenc_mongo", "pytest_pynenc_mongo")
 
@@ -92,13 +92,15 @@ def _within(home: Path, place: str) -> str:
 class _Finder(MetaPathFinder):
     """Finds modules by the files that another process has them from, whatever leads to them there."""
 
-    files: ModuleFiles = {}  # noqa: RUF012 - replaced, never changed
+    def __init__(self) -> None:
+        self.files: ModuleFiles = {}
 
+    @override
     def find_spec(
         self,
         fullname: str,
         path: Sequence[str] | None = None,
-        target: ModuleType | None = None,  # noqa: ARG002 - of the protocol
+        target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         origin = self.files.get(fullname)
         if origin is None:
@@ -174,7 +176,7 @@ def _users_origin(name: str, module: ModuleType) -> ModuleFile | None:
     file = getattr(module, "__file__", None)
     try:
         locations = tuple(getattr(module, "__path__", None) or ()) if hasattr(module, "__path__") else None
-    except Exception:  # noqa: BLE001 - a module may compute what it is asked for, in any way
+    except Exception:  # a module may compute what it is asked for, in any way
         return None
     place = file or next(iter(locations or ()), None)
     if not isinstance(place, str) or _is_library(place):

@@ -33,7 +33,7 @@ def observe(app: "Pynenc") -> Snapshot:
         return Snapshot(app.app_id, clock.wall(), unread=(f"nothing could be read: {how}",))
     try:
         return _Look(app).all()
-    except Exception as error:  # noqa: BLE001 - the test has failed of something else
+    except Exception as error:  # the test has failed of something else
         return Snapshot(app.app_id, clock.wall(), unread=(_sentence("nothing", error),))
 
 
@@ -84,7 +84,7 @@ class _Look:
             return None
         try:
             return read()
-        except Exception as error:  # noqa: BLE001 - the test has failed of something else
+        except Exception as error:  # the test has failed of something else
             self._unread.append(_sentence(what, error))
             # each of the others would be waited for, too
             self._is_over = isinstance(error, MongoServerError)

@@ -81,7 +81,7 @@ class _Setting(NamedTuple):
 
 def add(parser: pytest.Parser) -> None:
     group = parser.getgroup("pynenc-mongo", "Pynenc on MongoDB")
-    for setting in _SETTINGS:
+    for setting in SETTINGS:
         twins = f"Environment: {setting.variable}; ini: {setting.ini}."
         if setting.on_command_line:
             how = (
@@ -121,7 +121,7 @@ def read(config: pytest.Config) -> Options:
     app_path = _ini(config, APP_INI) or ""
     _check_app_path(app_path)
     values: dict[str, Any] = {"app_path": app_path}
-    for setting in _SETTINGS:
+    for setting in SETTINGS:
         text, source = _first_given(setting, config)
         if text is None:
             continue
@@ -201,7 +201,7 @@ def _parse_flag(text: str) -> bool:
     return flags[text.lower()]
 
 
-_SETTINGS = (
+SETTINGS = (
     _Setting(
         "url",
         "url",

@@ -86,4 +86,4 @@ def _children() -> set[int]:
         with contextlib.suppress(OSError):
             found.update(map(int, tasks.read_text().split()))
     helper = vars(resource_tracker)["_resource_tracker"]
-    return {pid for pid in found if pid and pid != helper._pid}  # noqa: SLF001
+    return {pid for pid in found if pid and pid != helper._pid}

@@ -137,7 +137,7 @@ def _overrule(
         )
         if found is not None:
             setattr(conf, name, found[0])
-            conf._provenance[name] = found[1].source  # noqa: SLF001
+            conf._provenance[name] = found[1].source
 
 
 def _names_in(values: Mapping[str, Any]) -> set[str]:

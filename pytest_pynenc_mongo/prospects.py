@@ -43,7 +43,7 @@ def nobody_runs(app: "Pynenc", waited: float) -> str:
 
 def runs_here(app: "Pynenc") -> bool:
     """Return whether a runner of the app runs in this process, whoever started it."""
-    runner = app._runner_instance  # noqa: SLF001 - app.runner would make one
+    runner = app._runner_instance  # app.runner would make one
     return runner is not None and runner.running
 
 
@@ -117,7 +117,7 @@ class Runners:
     @cached_property
     def signs(self) -> "list[ActiveRunnerInfo]":
         """The last sign of life of each, however old."""
-        return self._app.orchestrator._get_active_runners(EVER_SECONDS, None)  # noqa: SLF001
+        return self._app.orchestrator._get_active_runners(EVER_SECONDS, None)
 
     @property
     def living(self) -> "list[ActiveRunnerInfo]":
@@ -135,7 +135,7 @@ class Runners:
         return end_of(self._ours, context)
 
     def _has_ended(self, runner_id: str, context: "RunnerContext | None") -> bool:
-        mine = self._app._runner_instance  # noqa: SLF001 - app.runner would make one
+        mine = self._app._runner_instance  # app.runner would make one
         if mine is not None and mine.runner_id == runner_id:
             return not mine.running
         return context is not None and self.end_of(context) is not None

@@ -48,7 +48,7 @@ def _registration(app: "Pynenc", task: "Task[Any, Any]") -> Registration:
     module = sys.modules.get(task.task_id.module)
     if getattr(module, task.task_id.func_name, None) is not task.func:
         return Registration(task.task_id, b"")
-    triggers = app._deferred_trigger_tasks.get(task.task_id, [])  # noqa: SLF001
+    triggers = app._deferred_trigger_tasks.get(task.task_id, [])
     try:
         return Registration(task.task_id, pickle.dumps((task.options, triggers)))
     except (pickle.PicklingError, AttributeError, TypeError):

@@ -174,7 +174,7 @@ class _RunnerThread:
             announce_start(self.runner, self._begin)
             spawned.refuse_the_stillborn(self.runner)
             self.runner.run()
-        except BaseException as error:  # noqa: BLE001 - stop() reports it in the test's own thread
+        except BaseException as error:  # stop() reports it in the test's own thread
             self._failure = error
         finally:
             self._settled.set()

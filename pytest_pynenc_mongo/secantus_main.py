@@ -59,7 +59,7 @@ def main(directory: str, parent_pid: int) -> None:
     secantus_failpoints.install()
     server = started(directory)
     end_with_parent(parent_pid, end)
-    print(protect(server), flush=True)  # noqa: T201 - the parent reads it
+    print(protect(server), flush=True)  # the parent reads it
     threading.Event().wait()
 
 

@@ -100,9 +100,9 @@ def _leave_fork_server() -> None:
     """
     module = sys.modules.get("multiprocessing.forkserver")
     server = getattr(module, "_forkserver", None)
-    if server is None or server._inherited_fds is None or server._forkserver_pid is not None:  # noqa: SLF001
+    if server is None or server._inherited_fds is None or server._forkserver_pid is not None:
         return  # its parent is none, or it has one of its own already
-    held, server._forkserver_alive_fd = server._forkserver_alive_fd, None  # noqa: SLF001
+    held, server._forkserver_alive_fd = server._forkserver_alive_fd, None
     if held is not None:
         os.close(held)
 

@@ -35,7 +35,7 @@ def all_of(app: "Pynenc") -> tuple[Trigger, ...]:
     deferred = _deferred(app, {each.task_id for each in definitions})
     if not definitions:
         return deferred
-    conditions = {each.condition_id: each for each in trigger._get_all_conditions()}  # noqa: SLF001 - no public way
+    conditions = {each.condition_id: each for each in trigger._get_all_conditions()}  # no public way
     runs = trigger.get_trigger_runs_in_timerange(_NEVER, _FOREVER, limit=_MOST_RUNS)
     fired = Counter(run.task_id_key for run in runs if run.triggered_invocation_id)
     events = trigger.get_events(limit=_MOST_EVENTS)
@@ -71,7 +71,7 @@ def _deferred(app: "Pynenc", registered: "Collection[TaskId]") -> tuple[Trigger,
             remark="",
             is_registered=False,
         )
-        for task_id, builders in app._deferred_trigger_tasks.items()  # noqa: SLF001 - there is no public way
+        for task_id, builders in app._deferred_trigger_tasks.items()  # there is no public way
         for builder in builders
         if task_id.module != _CORE_TASKS and task_id not in registered
     )

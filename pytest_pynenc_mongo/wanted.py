@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, override
 
 from pytest_pynenc_mongo import awaiting, executors
 from pytest_pynenc_mongo.errors import RunnerError
@@ -170,7 +170,8 @@ class Condition(Wanted):
     def has_happened(self) -> object:
         return self._happened()
 
-    def check(self, seconds: float) -> None:  # noqa: ARG002
+    @override
+    def check(self, seconds: float) -> None:
         self._who.check()
 
     def what_is_known(self) -> str:

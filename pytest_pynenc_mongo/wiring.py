@@ -96,8 +96,8 @@ def apply(app: "Pynenc", config_values: Mapping[str, Any], **more: Any) -> None:
     expected_warnings.ignore()
     app_places.remember()
     app.config_values = overrides.over(config_values, more)
-    app._reset_cached_components()  # noqa: SLF001 - pynenc's own way to do this
-    app._runner_instance = None  # noqa: SLF001
+    app._reset_cached_components()  # pynenc's own way to do this
+    app._runner_instance = None
     for task in app.tasks.values():
         for name in _cached_properties(type(task)):
             task.__dict__.pop(name, None)
@@ -110,8 +110,8 @@ def kept(app: "Pynenc") -> Iterator[None]:
     """Remember all that an app holds, and put it back: attributes, dictionaries, tasks, logger."""
     containers: list[dict[Any, Any]] = [
         vars(app),
-        app._tasks,  # noqa: SLF001
-        app._deferred_trigger_tasks,  # noqa: SLF001
+        app._tasks,
+        app._deferred_trigger_tasks,
         *(vars(task) for task in app.tasks.values()),
         *(task.options for task in app.tasks.values()),
     ]
@@ -147,15 +147,15 @@ class _Registry:
         from pynenc import Pynenc
 
         if not self._users:
-            self._before = dict(Pynenc._instances)  # noqa: SLF001
+            self._before = dict(Pynenc._instances)
         self._users += 1
         try:
             yield
         finally:
             self._users -= 1
             if not self._users:
-                Pynenc._instances.clear()  # noqa: SLF001
-                Pynenc._instances.update(self._before)  # noqa: SLF001
+                Pynenc._instances.clear()
+                Pynenc._instances.update(self._before)
 
 
 _registry = _Registry()

@@ -38,6 +38,10 @@ class CommandLog(monitoring.CommandListener):
         taken, self.sent = self.sent, []
         return taken
 
+    def take_texts(self) -> list[str]:
+        """Return what was sent since the last call as texts, such as `find broker_messages`."""
+        return list(map(str, self.take()))
+
     def names(self, collection: str = "") -> list[str]:
         """Return the commands on the collections whose name ends with `collection`, in order."""
         return [sent.name for sent in self.sent if sent.collection and sent.collection.endswith(collection)]

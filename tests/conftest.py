@@ -1,5 +1,6 @@
 """The engines that the backends are tested on, each started once for a test process."""
 
+import os
 import uuid
 from collections.abc import Iterator
 
@@ -77,6 +78,12 @@ def indexed_url(request: pytest.FixtureRequest) -> str:
     """The URL of each engine in turn that plans its queries."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture
+def no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PYNENC__")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -125,5 +125,5 @@ def running(kind: Kind, directory: Path) -> Iterator[str]:
 
 if __name__ == "__main__":
     end_with_parent(int(sys.argv[3]), lambda: os._exit(0))
-    print(KINDS[sys.argv[1]](sys.argv[2]), flush=True)  # noqa: T201 - the parent reads it
+    print(KINDS[sys.argv[1]](sys.argv[2]), flush=True)  # the parent reads it
     threading.Event().wait()

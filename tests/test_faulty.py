@@ -1,6 +1,7 @@
 """The server that spoils commands does to each what its judge says, and leaves the others alone."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from pymongo import MongoClient
@@ -65,7 +66,7 @@ def test_a_connection_that_breaks(server: FaultyServer, shop: Shop, how: Broken,
     orders = shop["faulty"]["orders"]
     server.judge = only(1, how)
     for plain in _opened(f"{server.url}&retryWrites=false"):
-        raised(AutoReconnect, lambda: plain["faulty"]["orders"].insert_one({"_id": 2}))  # noqa: B023
+        raised(AutoReconnect, partial(plain["faulty"]["orders"].insert_one, {"_id": 2}))
     assert orders.count_documents({}) == stored
 
 

@@ -32,7 +32,7 @@ class Options(Written):
 
     def lines(self) -> Iterator[str]:
         """Return a section for each option."""
-        for setting in options._SETTINGS:  # noqa: SLF001 - there is no other list of them
+        for setting in options.SETTINGS:
             yield f"## {setting.ini}"
             yield ""
             yield setting.help

@@ -39,14 +39,15 @@ or for tests: pytest --pynenc-mongo-url='{url}'
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) == 2:  # noqa: PLR2004 - a directory and a process id
-        directory, announcement = Path(arguments[0]), "ready"
-    elif arguments:
-        print(f"usage: python -m pynenc_mongo.mongomock_server, without {arguments[0]!r}", file=sys.stderr)
-        return 2
-    else:
-        directory = Path(tempfile.mkdtemp(prefix="pynenc-mongomock-", dir=short_directory()))
-        announcement = _HOW_TO_USE.format(url=url_of(directory))
+    match arguments:
+        case []:
+            directory = Path(tempfile.mkdtemp(prefix="pynenc-mongomock-", dir=short_directory()))
+            announcement = _HOW_TO_USE.format(url=url_of(directory))
+        case [folder, _parent]:
+            directory, announcement = Path(folder), "ready"
+        case [unknown, *_]:
+            print(f"usage: python -m pynenc_mongo.mongomock_server, without {unknown!r}", file=sys.stderr)
+            return 2
     end_on_signals(directory)
     try:
         listener = _listen(directory)

@@ -119,7 +119,7 @@ def shared_url() -> str:
     :raises MongoStoreNotSharedError: in a child of `multiprocessing` whose parent has not used it before
     :raises MongoUnreachableError: if the server does not start
     """
-    global _shared  # noqa: PLW0603 - one server a process is the point
+    global _shared  # one server a process is the point
     if url := os.environ.get(VARIABLE):
         return url
     with _lock:
@@ -274,7 +274,7 @@ def end(directory: Path) -> None:
 
 
 def _after_fork_in_child() -> None:
-    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    global _lock  # another thread of the parent may have held it
     _lock = threading.Lock()
 
 

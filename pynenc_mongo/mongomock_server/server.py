@@ -106,7 +106,7 @@ class _Connection:
             return failure(request.refused)
         try:
             return self._run_or_fail(request.command)
-        except Exception as error:  # noqa: BLE001 - a handshake or a fail point may hold whatever BSON has
+        except Exception as error:  # a handshake or a fail point may hold whatever BSON has
             return failure(translated(error))
 
     def _run_or_fail(self, command: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -128,5 +128,5 @@ def _goes_on(request: Request, reply: Mapping[str, Any]) -> bool:
 def _encoded(request: Request, reply: Mapping[str, Any]) -> bytes:
     try:
         return reply_to(request, reply)
-    except Exception as error:  # noqa: BLE001 - mongomock may answer with what BSON has not
+    except Exception as error:  # mongomock may answer with what BSON has not
         return reply_to(request, failure(translated(error)))

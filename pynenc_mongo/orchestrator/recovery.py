@@ -152,7 +152,7 @@ class Recovery:
         self._app.state_backend.store_runner_context(runner)
         # of which each gets one of its own; pynenc's public method for many asks for whole invocations
         history = InvocationHistory(invocation_ids[0], record, runner.runner_id)
-        self._app.state_backend._add_histories(invocation_ids, history)  # noqa: SLF001
+        self._app.state_backend._add_histories(invocation_ids, history)
         self._app.trigger.report_tasks_status(invocation_ids, record.status)
 
     def _queue(self, documents: Sequence[InvocationDoc]) -> None:

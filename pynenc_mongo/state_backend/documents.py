@@ -216,7 +216,7 @@ def decode_history(document: HistoryDoc) -> InvocationHistory:
         runner_context_id=document["runner_context_id"],
         registered_by_inv_id=document.get("registered_by"),
     )
-    history._timestamp = from_micros(document["at"])  # noqa: SLF001 - as InvocationHistory.from_json does
+    history._timestamp = from_micros(document["at"])  # as InvocationHistory.from_json does
     return history
 
 

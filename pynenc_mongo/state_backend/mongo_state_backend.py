@@ -236,7 +236,7 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
             return ""
         try:
             return notes.what_changed(result, self.app.serializer.deserialize(text))
-        except Exception as error:  # noqa: BLE001 - of whatever the user's class does
+        except Exception as error:  # of whatever the user's class does
             return f"the result cannot be read back: {type(error).__name__}: {error}"
 
     def set_exception(self, invocation_id: "InvocationId", exception: Exception) -> None:
@@ -261,7 +261,7 @@ class MongoStateBackend(BaseStateBackend[Params, Result]):
             exception = self.deserialize_exception(serialized)
         except PynencError:
             raise
-        except Exception as error:  # noqa: BLE001 - of whatever the user's class does
+        except Exception as error:  # of whatever the user's class does
             exception = error.with_traceback(None)
         name = json.loads(serialized)["error_name"]
         return exception, "" if type(exception).__name__ == name else notes.not_rebuilt(name)

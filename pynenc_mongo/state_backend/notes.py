@@ -20,6 +20,7 @@ _MOST_CHARACTERS = 8000
 _MOST_CHANGES = 3
 _MOST_ITEMS = 1000  # of a list or a dictionary
 _MOST_DEEP = 20
+_SHORT = 40  # characters: as much as a line of a report takes
 
 
 def traceback_of(error: BaseException) -> str:
@@ -95,4 +96,4 @@ def _described(value: Any) -> str:
 
 def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - as much as a line of a report takes
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 3]}..."

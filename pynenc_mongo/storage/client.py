@@ -110,7 +110,7 @@ def close_all() -> None:
 
 
 def _close(is_meant: Callable[[_ClientKey], bool]) -> None:
-    global _epoch  # noqa: PLW0603 - one registry a process is the point
+    global _epoch  # one registry a process is the point
     with _lock:
         clients = [_clients.pop(key) for key in list(_clients) if is_meant(key)]
         _epoch += 1
@@ -125,7 +125,7 @@ def _forgotten_when_closed(key: _ClientKey, client: MongoClient[Any]) -> MongoCl
     close = client.close
 
     def close_and_forget() -> None:
-        global _epoch  # noqa: PLW0603 - one registry a process is the point
+        global _epoch  # one registry a process is the point
         with _lock:
             if _clients.get(key) is client:
                 del _clients[key]
@@ -219,7 +219,7 @@ def _first_sentence(error: PyMongoError) -> str:
 
 
 def _after_fork_in_child() -> None:
-    global _lock, _epoch  # noqa: PLW0603 - another thread of the parent may have held the lock
+    global _lock, _epoch  # another thread of the parent may have held the lock
     _lock = threading.Lock()
     _epoch += 1
     _inherited.extend(_clients.values())

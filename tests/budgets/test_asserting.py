@@ -11,10 +11,7 @@ from benchmarks import life
 from benchmarks.shop import add
 from pytest_pynenc_mongo import awaiting
 from pytest_pynenc_mongo.asserting import Assert
-from tests.budgets.test_commands import app, database, texts, url
 from tests.commands import CommandLog
-
-__all__ = ["app", "database", "url"]
 
 OF_TASKS = ["find orchestrator_invocations", "find state_backend_invocations"]
 OF_RUNS = ["find state_backend_history"]  # and one more for runners that this process does not know yet
@@ -51,5 +48,5 @@ def test_each_assertion_sends_as_many_commands_for_many_invocations(
         commands.take()
         for name, (ask, _) in BUDGETS.items():
             ask(its)
-            sent[name] = texts(commands)
+            sent[name] = commands.take_texts()
     assert sent == {name: budget for name, (_, budget) in BUDGETS.items()}

@@ -1,13 +1,12 @@
 """How many commands each phase of a task's life may cost: numbers that are the same on every machine."""
 
 from collections import Counter as Counts
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from pymongo.database import Database
 from pynenc import Pynenc
-from pynenc import context as pynenc_context
 from pynenc.identifiers.invocation_id import InvocationId
 from pynenc.trigger.monitoring import EventRecord
 
@@ -15,70 +14,15 @@ from benchmarks import life
 from benchmarks.shop import app as shop
 from pytest_pynenc_mongo import apps, wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
+from tests.budgets.phases import Phases, live
 from tests.commands import CommandLog, Sent
 from tests.storage.helpers import address_of
 
 READS = ("find", "distinct", "aggregate")
 
 
-class Phases(NamedTuple):
-    """The commands of one task, by phase."""
-
-    enqueue: list[str]
-    dequeue: list[str]
-    run: list[str]
-    read: list[str]
-
-    @property
-    def whole(self) -> list[str]:
-        return [*self.enqueue, *self.dequeue, *self.run, *self.read]
-
-
-@pytest.fixture
-def url(place: tuple[str, str]) -> str:
-    return place[0]
-
-
-@pytest.fixture
-def database(place: tuple[str, str]) -> str:
-    return place[1]
-
-
 def at(url: str, name: str) -> TestDatabase:
     return TestDatabase(TestServer(url), name)
-
-
-@pytest.fixture
-def app(url: str, database: str, commands: CommandLog) -> Iterator[Pynenc]:
-    """An app that has stored nothing yet, in a process that has not told the store its name either."""
-    pynenc_context.clear_runner_context(shop.app_id)
-    with wiring.rewired(shop, wiring.settings(at(url, database))):
-        yield shop
-    pynenc_context.clear_runner_context(shop.app_id)
-
-
-@pytest.fixture
-def used_app(app: Pynenc, commands: CommandLog) -> Pynenc:
-    """The app after its first task."""
-    live(app, commands)
-    return app
-
-
-def live(app: Pynenc, commands: CommandLog) -> Phases:
-    """Bring one task through its life."""
-    commands.take()
-    invocation = life.enqueue()
-    enqueue = texts(commands)
-    (taken,) = life.dequeue(app)
-    dequeue = texts(commands)
-    life.run(taken)
-    run = texts(commands)
-    assert life.read(invocation) == 3
-    return Phases(enqueue, dequeue, run, texts(commands))
-
-
-def texts(commands: CommandLog) -> list[str]:
-    return list(map(str, commands.take()))
 
 
 @pytest.mark.usefixtures("used_app")
@@ -121,25 +65,25 @@ def test_one_task(app: Pynenc, commands: CommandLog) -> None:
 def test_a_batch_of_100(app: Pynenc, commands: CommandLog) -> None:
     commands.take()
     invocations = life.enqueue_batch(100)
-    enqueue = texts(commands)
+    enqueue = commands.take_texts()
     for _ in invocations:
         (taken,) = life.dequeue(app)
         life.run(taken)
     assert [life.read(each) for each in invocations] == [number + 2 for number in range(100)]
     assert len(enqueue) <= 5
-    assert len(enqueue) + len(texts(commands)) <= 1605
+    assert len(enqueue) + len(commands.take_texts()) <= 1605
 
 
 @pytest.mark.usefixtures("used_app")
 def test_a_poll_costs_the_same_whether_the_queue_is_empty_or_full(app: Pynenc, commands: CommandLog) -> None:
     commands.take()
     assert life.dequeue(app) == []
-    empty = texts(commands)
+    empty = commands.take_texts()
     life.enqueue_batch(50)
     commands.take()
     assert len(life.dequeue(app)) == 1
     assert len(empty) <= 2
-    assert texts(commands)[: len(empty)] == empty
+    assert commands.take_texts()[: len(empty)] == empty
 
 
 @pytest.mark.slow
@@ -187,7 +131,7 @@ def test_first_use(app: Pynenc, commands: CommandLog) -> None:
 def test_building_an_app_and_its_components_stores_its_app_info(app: Pynenc, commands: CommandLog) -> None:
     """pynenc does that, as soon as somebody asks for the state backend."""
     components(app)
-    assert texts(commands) == ["update state_backend_app_info"]
+    assert commands.take_texts() == ["update state_backend_app_info"]
 
 
 def components(app: Pynenc) -> list[Any]:
@@ -214,7 +158,9 @@ def test_a_purge_lists_the_collections_and_empties_those_in_use(
 ) -> None:
     before = in_use(app, commands, component)
     getattr(app, component).purge()
-    assert Counts(texts(commands)) == Counts(["listCollections", *(f"delete {name}" for name in before)])
+    assert Counts(commands.take_texts()) == Counts(
+        ["listCollections", *(f"delete {name}" for name in before)]
+    )
 
 
 def in_use(app: Pynenc, commands: CommandLog, component: str) -> list[str]:
@@ -229,7 +175,7 @@ def in_use(app: Pynenc, commands: CommandLog, component: str) -> list[str]:
 def test_a_purge_of_an_app_that_stored_nothing(app: Pynenc, commands: CommandLog) -> None:
     app.purge()
     # the app info, five listings, and pynenc's own wish that its tasks' triggers be registered anew
-    assert Counts(texts(commands)) == {
+    assert Counts(commands.take_texts()) == {
         "update state_backend_app_info": 1,
         "listCollections": 5,
         "delete state_backend_app_info": 1,

@@ -14,14 +14,7 @@ from pynenc_mongo.orchestrator.invocations import Registered
 from pynenc_mongo.storage import client
 from pytest_pynenc_mongo import observing, story
 from pytest_pynenc_mongo.observing import observe
-from tests.budgets.test_commands import (  # noqa: F401 - fixtures
-    app,
-    database,
-    live,
-    texts,
-    url,
-    used_app,
-)
+from tests.budgets.phases import live
 from tests.commands import CommandLog
 
 MOST_COMMANDS = 20
@@ -32,12 +25,12 @@ def test_a_look_takes_as_many_commands_for_many_tasks_as_for_one(
 ) -> None:
     commands.take()
     assert len(observe(used_app).own) == 1
-    for_one = texts(commands)
+    for_one = commands.take_texts()
     for _ in range(10):
         live(used_app, commands)
     commands.take()
     assert len(observe(used_app).own) == 11
-    assert texts(commands) == for_one
+    assert commands.take_texts() == for_one
     assert len(for_one) <= MOST_COMMANDS
     assert not [command for command in for_one if not command.startswith(("find", "distinct", "ping"))]
 
@@ -56,7 +49,7 @@ def test_after_an_outage_nothing_more_is_asked(used_app: Pynenc, commands: Comma
     with mock.patch.object(used_app.orchestrator, "get_registered", side_effect=outage):
         seen = observe(used_app)
     assert seen.unread == ("the invocations could not be read: MongoOutageError: no answer",)
-    assert texts(commands) == ["ping"]
+    assert commands.take_texts() == ["ping"]
 
 
 def test_a_server_that_has_gone_is_asked_nothing(
@@ -66,7 +59,7 @@ def test_a_server_that_has_gone_is_asked_nothing(
     monkeypatch.setattr(client, "how_it_ended", lambda _: "mongomock (pid 7) ended with SIGKILL")
     seen = observe(used_app)
     assert story.lines(seen) == ["nothing could be read: mongomock (pid 7) ended with SIGKILL"]
-    assert texts(commands) == []
+    assert commands.take_texts() == []
 
 
 def test_of_many_those_are_told_that_failed_and_those_that_came_first() -> None:

@@ -7,10 +7,7 @@ from pynenc import Pynenc
 from benchmarks import life
 from pytest_pynenc_mongo import awaiting
 from pytest_pynenc_mongo.waiting import Wait
-from tests.budgets.test_commands import app, database, texts, url
 from tests.commands import CommandLog
-
-__all__ = ["app", "database", "url"]
 
 
 def test_a_wait_costs_what_pynenc_s_own_does(app: Pynenc, commands: CommandLog) -> None:
@@ -28,10 +25,10 @@ def test_a_wait_costs_what_pynenc_s_own_does(app: Pynenc, commands: CommandLog) 
         one, some, all_of_them = fresh(group)[0], fresh(group), fresh(group)
         commands.take()
         assert wait(one) == 2
-        of_one = texts(commands)
+        of_one = commands.take_texts()
         assert wait(some) == [2, 3, 4]
-        of_some = texts(commands)
+        of_some = commands.take_texts()
         assert [each.result for each in all_of_them] == [2, 3, 4]
-        of_pynenc = texts(commands)
+        of_pynenc = commands.take_texts()
     assert of_one == ["find orchestrator_invocations", "find state_backend_results"]
     assert sorted(of_some) == sorted(["find orchestrator_invocations", *of_pynenc])

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from pynenc import Pynenc
-from pynenc_tests.conftest import (  # noqa: F401 - the fixtures that pynenc's suites ask for
+from pynenc_tests.conftest import (
     call_id,
     inv_id,
     other_call_id,
@@ -28,6 +28,18 @@ from tests.conformance.leftovers import cleaned_up
 from tests.conformance.proof import Witness, witnessed
 from tests.conformance.redirect import redirected
 from tests.engines import BASELINE, ENGINES, engines_of
+
+# the fixtures that pynenc's suites ask for: what is imported here, pytest finds here
+__all__ = [
+    "call_id",
+    "inv_id",
+    "other_call_id",
+    "other_inv_id",
+    "other_task_id",
+    "reset_mock_classes",
+    "runner",
+    "task_id",
+]
 
 HERE = Path(__file__).parent
 _WITNESS: pytest.StashKey[Witness] = pytest.StashKey()

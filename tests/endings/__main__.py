@@ -61,7 +61,7 @@ class Ending(NamedTuple):
     """One way to end: options of pytest, and what is done to it once its task has begun."""
 
     options: tuple[str, ...]
-    end: Callable[[int], None] = lambda pid: None  # noqa: ARG005
+    end: Callable[[int], None] = lambda pid: None
     crash: str = ""
 
 

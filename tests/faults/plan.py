@@ -23,7 +23,7 @@ def run(url: str, injection: Injection) -> Outcome:
     """Inject a fault; what does not come to its end is stuck."""
     try:
         return RUNS[injection.kind](url, injection)
-    except Exception as error:  # noqa: BLE001 - one of hundreds, and it counts
+    except Exception as error:  # one of hundreds, and it counts
         return Outcome(injection, "unknown", {"stuck": [f"the injection has failed: {error!r}"]})
 
 

@@ -234,7 +234,7 @@ class Visitor:
             found = call(value)
         except (PynencMongoError, KeyError):
             return ""
-        except Exception as error:  # noqa: BLE001 - which is what is looked for
+        except Exception as error:  # which is what is looked for
             return f"{self._door.name} {what} {value!r:.80} with {error!r:.200}"
         if what == "stores" or found is None or found == []:
             return ""
@@ -254,7 +254,7 @@ class Visitor:
             self._door.store(text, value)
         except PynencMongoError:
             return False, self._still(text, before)
-        except Exception as error:  # noqa: BLE001 - which is what is looked for
+        except Exception as error:  # which is what is looked for
             return False, [f"{self._door.name} stores {text!r:.80} with {error!r:.200}"]
         found = self._door.find(text)
         if not self._door.keeps:

@@ -124,7 +124,7 @@ class Storm:
                 worker.kill()
                 self._workers.remove(worker)
                 self.outcome.kills += 1
-        except BaseException as error:  # noqa: BLE001 - raised again where all are waited for
+        except BaseException as error:  # raised again where all are waited for
             self._errors.append(error)
 
     def _call_until(self, end: float) -> None:

@@ -17,7 +17,7 @@ from hypothesis.stateful import precondition, rule
 from pynenc.exceptions import PynencError
 
 from pynenc_mongo.storage import verbs
-from tests.model.test_crashes import KINDS, Crashes, Cut, app
+from tests.model.crashes import KINDS, Crashes, Cut, app
 from tests.reproducible import SAME_EACH_TIME
 
 SOON_SECONDS = 20.0
@@ -61,7 +61,7 @@ class Late:
                 for name in ("repeated", "once"):
                     patches.enter_context(mock.patch.object(verbs, name, waiting(getattr(verbs, name))))
                 step()
-        except BaseException as error:  # noqa: BLE001 - asserted on where it is waited for
+        except BaseException as error:  # asserted on where it is waited for
             self._errors.append(error)
         finally:
             self._stands_still.set()

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,7 @@ from pynenc_mongo.mongomock_server.process import (
     start_mongomock_server,
     url_of,
 )
-
-type Client = MongoClient[dict[str, Any]]
+from tests.mongomock_server.lines import Client
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +58,6 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Stat
     for listener in listeners:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-
-
-@contextmanager
-def raw_line(running: MongomockServer) -> Iterator[socket.socket]:
-    """A connection without a driver."""
-    with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(5.0)
-        line.connect(str(running.socket_path))
-        yield line
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from pynenc_mongo.mongomock_server import commands
 from pynenc_mongo.mongomock_server.commands import State
 from pynenc_mongo.mongomock_server.process import MongomockServer
-from tests.mongomock_server.conftest import Client
+from tests.mongomock_server.lines import Client
 from tests.storage.helpers import FORK_OF_THREADS, in_processes, in_threads
 
 pytestmark = pytest.mark.filterwarnings(FORK_OF_THREADS)

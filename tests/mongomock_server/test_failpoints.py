@@ -9,7 +9,7 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, NetworkTimeout, NotPrimaryError, OperationFailure, WriteConcernError
 
 from pynenc_mongo.mongomock_server.process import MongomockServer
-from tests.mongomock_server.conftest import Client
+from tests.mongomock_server.lines import Client
 from tests.storage.helpers import raised
 
 type Fail = Callable[..., int]

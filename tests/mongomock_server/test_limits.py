@@ -15,9 +15,8 @@ from pymongo.errors import WriteError
 from pynenc_mongo.mongomock_server.commands import State
 from pynenc_mongo.mongomock_server.messages import MESSAGE_LIMIT_BYTES
 from pynenc_mongo.mongomock_server.process import MongomockServer
-from tests.mongomock_server.conftest import Client, raw_line
 from tests.mongomock_server.fuzz import connected, path_in, sizes_at_rest, sizes_of
-from tests.mongomock_server.test_server import answer, is_closed, message
+from tests.mongomock_server.lines import Client, answer, is_closed, message, raw_line
 from tests.plugin.helpers import wait_until
 
 PING = message({"ping": 1, "$db": "admin"})

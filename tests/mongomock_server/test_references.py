@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from bson import DBRef
 
-from tests.mongomock_server.conftest import Client
+from tests.mongomock_server.lines import Client
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from bson.decimal128 import Decimal128
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from tests.mongomock_server.conftest import Client
+from tests.mongomock_server.lines import Client
 
 NOT_IMPLEMENTED = 238
 

@@ -3,7 +3,7 @@
 import socket
 import struct
 import threading
-from typing import IO, Any
+from typing import Any
 
 import pytest
 from bson import decode, encode
@@ -14,30 +14,9 @@ from pynenc_mongo.mongomock_server import cursors
 from pynenc_mongo.mongomock_server.cursors import Cursors
 from pynenc_mongo.mongomock_server.process import MongomockServer
 from pynenc_mongo.mongomock_server.replies import CommandError
-from tests.mongomock_server.conftest import Client, raw_line
+from tests.mongomock_server.lines import Client, answer, is_closed, message, next_answer, raw_line
 
 _MIB = 1024 * 1024
-
-
-def message(command: dict[str, Any], *, flags: int = 0) -> bytes:
-    body = struct.pack("<IB", flags, 0) + encode(command)
-    return struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body
-
-
-def answer(line: socket.socket) -> dict[str, Any]:
-    return next_answer(line.makefile("rb"))
-
-
-def next_answer(stream: IO[bytes]) -> dict[str, Any]:
-    length = struct.unpack("<iiii", stream.read(16))[0]
-    return decode(stream.read(length - 16)[5:])
-
-
-def is_closed(line: socket.socket) -> bool:
-    try:
-        return line.recv(1) == b""
-    except ConnectionResetError:
-        return True
 
 
 GARBAGE = {

@@ -46,7 +46,7 @@ def in_a_thread(work: Callable[[], None]) -> None:
     def run() -> None:
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - raised again below
+        except BaseException as error:  # raised again below
             raised.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
@@ -99,7 +99,7 @@ class Owner:
                 orchestrator.set_invocation_exception(self._invocation, self._outcome, self._runner)
             else:
                 orchestrator.set_invocation_result(self._invocation, self._outcome, self._runner)
-        except BaseException as error:  # noqa: BLE001 - the test looks at it
+        except BaseException as error:  # the test looks at it
             self.error = error
         finally:
             self._done.release()

@@ -86,6 +86,19 @@ WAITING_SHOP = """
 """
 
 
+# a conftest.py's: waits for what this process sees
+WAIT_UNTIL = """
+    import threading
+    import time
+
+    def wait_until(condition, seconds=10.0):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, condition
+            threading.Event().wait(0.01)
+"""
+
+
 def run(pytester: pytest.Pytester, *arguments: str, seconds: float = RUN_SECONDS) -> pytest.RunResult:
     """Run pytest in the folder of `pytester`, where warnings are errors; it fails if that takes longer.
 

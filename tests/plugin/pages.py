@@ -53,7 +53,7 @@ type Pages = dict[str, dict[str, Page]]  # by the path of their route, and their
 
 def get(url: str) -> Page:
     try:
-        with urlopen(url, timeout=_PAGE_SECONDS) as answer:  # noqa: S310 - the monitor's
+        with urlopen(url, timeout=_PAGE_SECONDS) as answer:  # the monitor's
             return Page(answer.status, answer.read().decode(errors="replace"))
     except HTTPError as error:
         return Page(error.code, error.read().decode(errors="replace"))

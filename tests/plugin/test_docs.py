@@ -1,24 +1,22 @@
 """What the README and the pages in docs/ show works as pasted, and their links lead somewhere."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from pymongo import MongoClient
 
 from tests.plugin.helpers import run
+from tests.plugin.shown import BLOCK, ROOT, blocks_of, name_of, projects_of
 
-ROOT = Path(__file__).parents[2]
 # the site's own ways to other pages
 WAYS = {ROOT / "docs" / name for name in ("index.md", "changelog.md", "contributing.md")}
 PAGES = (ROOT / "README.md", *sorted(set((ROOT / "docs").glob("*.md")) - WAYS))
 TUTORIAL = ROOT / "docs" / "tutorial.md"  # test_tutorial.py goes through it, command by command
 KEEPING = ROOT / "docs" / "keeping-a-database.md"
 OWN_SERVER = ROOT / "docs" / "own-server.md"
-CONFTEST = "conftest.py"
 
 # the tests that pass in each project of each page; a page has more than one if it shows several conftest.py
 PASSED = {
@@ -52,10 +50,6 @@ MORE_ARGUMENTS = {
 # a block that is not run says why in a comment above it
 NOT_RUN = {"README.md": 1, "docs/failed-tests.md": 1, "docs/keeping-a-database.md": 2, "docs/recipes.md": 1}
 
-_BLOCK = re.compile(
-    r"^(?:<!-- (?P<reason>[^\n]*) -->\n)?```python(?P<notest> notest)?\n(?P<text>.*?)^```$",
-    re.DOTALL | re.MULTILINE,
-)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 # what the recipes of docs/own-server.md import and ask for
@@ -83,39 +77,6 @@ def test_it_is_the_recipe_s_server(pynenc_app, pynenc_mongo_url):
 def app_url(app):
     return app.state_backend.conf.mongo_url
 """
-
-
-class Block(NamedTuple):
-    """One block of a page, and the file that it is written to."""
-
-    file: str
-    text: str
-
-
-def name_of(page: Path) -> str:
-    return page.relative_to(ROOT).as_posix()
-
-
-def blocks_of(page: Path) -> Iterator[Block]:
-    for place, found in enumerate(_BLOCK.finditer(page.read_text(encoding="utf-8"))):
-        text = found["text"]
-        if not found["notest"]:
-            named = re.match(r"# (\w+\.py)\n", text)
-            yield Block(named[1] if named else f"test_block_{place}.py", text)
-
-
-def projects_of(page: Path) -> list[dict[str, str]]:
-    """Return the projects that a page shows, each as its files.
-
-    Every conftest.py begins a project; what stands above the first of several belongs to all of them.
-    """
-    blocks = list(blocks_of(page))
-    begins = [place for place, block in enumerate(blocks) if block.file == CONFTEST]
-    if len(begins) < 2:
-        return [dict(blocks)] if blocks else []
-    ends = [*begins[1:], len(blocks)]
-    shared = dict(blocks[: begins[0]])
-    return [shared | dict(blocks[begin:end]) for begin, end in zip(begins, ends, strict=True)]
 
 
 def write_stand_ins(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, url: str) -> tuple[str, ...]:
@@ -205,7 +166,7 @@ def test_every_page_with_tests_is_run() -> None:
 def test_few_blocks_are_not_run_and_each_says_why() -> None:
     not_run = {
         name_of(page): [
-            found["reason"] for found in _BLOCK.finditer(page.read_text("utf-8")) if found["notest"]
+            found["reason"] for found in BLOCK.finditer(page.read_text("utf-8")) if found["notest"]
         ]
         for page in PAGES
     }
@@ -216,7 +177,7 @@ def test_few_blocks_are_not_run_and_each_says_why() -> None:
 def test_no_python_block_is_overlooked() -> None:
     for page in PAGES:
         text = page.read_text("utf-8")
-        assert text.count("```python") == len(_BLOCK.findall(text))
+        assert text.count("```python") == len(BLOCK.findall(text))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -5,8 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import SHOP, make_shop, run
-from tests.plugin.test_workers import WAIT_UNTIL
+from tests.plugin.helpers import SHOP, WAIT_UNTIL, make_shop, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="never forks there")
 

@@ -60,8 +60,7 @@ def pasted(command: str, folder: Path, last: str) -> Iterator[str]:
             ["/bin/sh", "-c", f"exec {command}"], cwd=folder, stdout=file, stderr=file, start_new_session=True
         )
     try:
-        is_ready = lambda: last in log.read_text() or process.poll() is not None  # noqa: E731
-        wait_until(is_ready, RUN_SECONDS, command)
+        wait_until(lambda: last in log.read_text() or process.poll() is not None, RUN_SECONDS, command)
         assert process.poll() is None, log.read_text()
         yield log.read_text()
     finally:

@@ -35,8 +35,9 @@ def keep_shop(app: Pynenc, directory: Path) -> None:
     labels = [fulfilment.print_label(str(directory / "printer"), f"order {number}") for number in range(2)]
     assert all(label.result for label in labels)
     paid = app.trigger.emit_event("order paid", {"order": "tea"})
-    packed = lambda: list(app.trigger.get_invocations_triggered_by_event(paid))  # noqa: E731
-    (parcel,) = wait_until(packed, SECONDS, "a parcel")
+    (parcel,) = wait_until(
+        lambda: list(app.trigger.get_invocations_triggered_by_event(paid)), SECONDS, "a parcel"
+    )
     assert app.state_backend.get_invocation(InvocationId(parcel)).result["order"] == "tea"
 
 

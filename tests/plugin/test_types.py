@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pytest_pynenc_mongo
-from tests.plugin.test_docs import projects_of
+from tests.plugin.shown import projects_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "types.md"

@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import RUNNERS, SHOP, make_shop, output, run
+from tests.plugin.helpers import RUNNERS, SHOP, WAIT_UNTIL, make_shop, output, run
 
 TESTS = """
     import os
@@ -74,16 +74,6 @@ TESTS = """
             return False
         # a killed one whose parent does not ask for it
         return ") Z " not in pathlib.Path(f"/proc/{pid}/stat").read_text()
-"""
-WAIT_UNTIL = """
-    import threading
-    import time
-
-    def wait_until(condition, seconds=10.0):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, condition
-            threading.Event().wait(0.01)
 """
 
 

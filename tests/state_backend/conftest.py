@@ -6,7 +6,6 @@ import pytest
 from pynenc import Pynenc
 
 from pynenc_mongo.state_backend.mongo_state_backend import MongoStateBackend
-from tests.storage.conftest import no_settings_of_the_machine  # noqa: F401 - a fixture
 
 
 @pytest.fixture

@@ -37,8 +37,8 @@ invocations = st.builds(
     st.none() | st.text(min_size=1),
 )
 instants = st.datetimes(
-    min_value=datetime(1, 1, 2),  # noqa: DTZ001 - hypothesis adds the zone
-    max_value=datetime(9999, 12, 30),  # noqa: DTZ001
+    min_value=datetime(1, 1, 2),  # hypothesis adds the zone
+    max_value=datetime(9999, 12, 30),
     timezones=st.integers(-23, 23).map(lambda hours: timezone(timedelta(hours=hours))),
 )
 records = st.builds(

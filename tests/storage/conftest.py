@@ -1,6 +1,5 @@
 """A database of its own for each test, on each engine in turn."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,12 +24,6 @@ def database(any_url: str, database_name: str, request: pytest.FixtureRequest) -
     address = address_of(any_url, new_name())
     yield client.database_at(address)
     client.client_at(address).drop_database(address.database)
-
-
-@pytest.fixture
-def no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("PYNENC__")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture

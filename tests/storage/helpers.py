@@ -107,7 +107,7 @@ def in_threads[T](work: Iterable[Callable[[], T]]) -> list[T]:
         start.wait(AT_ONCE_SECONDS)
         try:
             outcomes[place] = works[place]()
-        except BaseException as error:  # noqa: BLE001 - raised again below, where the test sees it
+        except BaseException as error:  # raised again below, where the test sees it
             outcomes[place] = error
 
     threads = [threading.Thread(target=run, args=(place,), daemon=True) for place in range(len(works))]
@@ -152,7 +152,7 @@ def _answer(
     start.wait(CHILD_SECONDS)
     try:
         outcome = work(*arguments)
-    except Exception as error:  # noqa: BLE001 - the test decides what it is worth
+    except Exception as error:  # the test decides what it is worth
         outcome = error
     answers.send(outcome)
 

@@ -14,8 +14,8 @@ zones = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(mi
 instants = st.one_of(
     st.datetimes(timezones=st.just(UTC)),
     st.datetimes(
-        min_value=datetime(1, 1, 2),  # noqa: DTZ001 - hypothesis adds the zone
-        max_value=datetime(9999, 12, 30),  # noqa: DTZ001
+        min_value=datetime(1, 1, 2),  # hypothesis adds the zone
+        max_value=datetime(9999, 12, 30),
         timezones=zones,
     ),
 )
@@ -70,8 +70,8 @@ def test_one_instant_in_two_time_zones_is_one(instant: datetime, zone: timezone)
 
 @given(
     st.datetimes(
-        min_value=datetime(1, 1, 3),  # noqa: DTZ001 - naive on purpose
-        max_value=datetime(9999, 12, 29),  # noqa: DTZ001
+        min_value=datetime(1, 1, 3),  # naive on purpose
+        max_value=datetime(9999, 12, 29),
     )
 )
 def test_a_naive_instant_is_local_time(naive: datetime) -> None:
@@ -86,7 +86,7 @@ def test_a_naive_instant_follows_the_time_zone_of_the_process(monkeypatch: pytes
     monkeypatch.setenv("TZ", "EST5EDT,M3.2.0,M11.1.0")
     time.tzset()
     try:
-        winter, summer = datetime(2024, 1, 1), datetime(2024, 7, 1)  # noqa: DTZ001 - naive on purpose
+        winter, summer = datetime(2024, 1, 1), datetime(2024, 7, 1)  # naive on purpose
         assert from_micros(to_micros(winter)) == datetime(2024, 1, 1, 5, tzinfo=UTC)
         assert from_micros(to_micros(summer)) == datetime(2024, 7, 1, 4, tzinfo=UTC)
     finally:

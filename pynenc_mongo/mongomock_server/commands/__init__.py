@@ -86,7 +86,7 @@ def run(state: State, command: Command) -> Reply:
         refuse_unknown(next(iter(command)), command)
         with state.lock:
             return handler(state, command)
-    except Exception as error:  # noqa: BLE001 - a bug of mongomock's must not end the connection
+    except Exception as error:  # a bug of mongomock's must not end the connection
         return failure(translated(error))
 
 

@@ -157,7 +157,7 @@ def _each(
     for index, statement in enumerate(statements):
         try:
             run(index, statement)
-        except Exception as error:  # noqa: BLE001 - whatever mongomock raises is this statement's outcome
+        except Exception as error:  # whatever mongomock raises is this statement's outcome
             errors.append(write_error(index, translated(error)))
             if command.get("ordered", True):
                 break

@@ -58,12 +58,12 @@ def die(name: str) -> None:
 
 @app.task
 def boil(pot: str) -> None:
-    app.state_backend.get_invocation(InvocationId(pot)).result  # noqa: B018 - it waits
+    app.state_backend.get_invocation(InvocationId(pot)).result
 
 
 @app.task
 def pour() -> None:
-    boil(pour.invocation.invocation_id).result  # noqa: B018 - it waits
+    boil(pour.invocation.invocation_id).result
 
 
 @app.task(running_concurrency=ConcurrencyControlType.TASK, reroute_on_concurrency_control=True)
