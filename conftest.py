@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests import reproducible
 from tests.engines import BASELINE, ENGINES, SERVER
 
 pytest_plugins = ["pytester"]
@@ -16,13 +17,27 @@ sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("engines").addoption(
-        "--every-engine",
+    parser.getgroup("thorough").addoption(
+        "--thorough",
         action="store_true",
-        help="run each test of the plugin on each engine and in each mode, not on one engine in turn",
+        help="run each test of the plugin on each engine and in each mode, and all that is long",
     )
     parser.getgroup("conformance").addoption(
         "--conformance",
         choices=(*ENGINES, SERVER, BASELINE),
         help="run all of pynenc's own suites on this engine, not only the quick part of them",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    reproducible.is_thorough = config.getoption("thorough")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is for a thorough run."""
+    if config.getoption("thorough"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]

@@ -5,3 +5,10 @@ from hypothesis import HealthCheck, settings
 SAME_EACH_TIME = settings(
     deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
 )
+
+is_thorough = False  # the root's conftest.py knows
+
+
+def played(few: int, many: int, steps: int) -> settings:
+    """Return the settings of a state machine: of `few` examples, or of `many` in a thorough run."""
+    return settings(SAME_EACH_TIME, max_examples=many if is_thorough else few, stateful_step_count=steps)

@@ -2,7 +2,6 @@
 
 from uuid import uuid4
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pynenc import Pynenc
@@ -11,6 +10,7 @@ from pynenc.identifiers.invocation_id import InvocationId
 
 from pynenc_mongo.broker.mongo_broker import MongoBroker
 from tests.orchestrator.helpers import app_at
+from tests.reproducible import played
 
 QUEUES = ("default", "slow", "$odd.queue".replace("$", "").replace(".", "_"))
 PRIORITIES = (-1.5, 0.0, 7.0)
@@ -55,4 +55,4 @@ class Brokers(RuleBasedStateMachine):
 
 
 TestBrokers = Brokers.TestCase
-TestBrokers.settings = settings(max_examples=40, stateful_step_count=40, deadline=None, derandomize=True)
+TestBrokers.settings = played(15, 40, steps=40)

@@ -12,7 +12,7 @@ from benchmarks.__main__ import SECTIONS, main
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(240)
 def test_the_quick_benchmarks_write_their_figures(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"

@@ -15,7 +15,7 @@ LEAK = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(120)
 def test_twenty_tests_more_take_no_thread_no_descriptor_and_hardly_memory(tmp_path: Path) -> None:
     growths = measured(tmp_path, "mongomock://", TURN, 2 * TURN, SECONDS)

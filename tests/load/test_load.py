@@ -15,7 +15,7 @@ from tests.storage.helpers import new_name
 WORKERS, TASKS = 2, 60
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(240)
 def test_tasks_are_carried_by_workers_that_are_killed(mongomock_url: str, tmp_path: Path) -> None:
     database = TestDatabase(TestServer(mongomock_url), new_name())

@@ -7,7 +7,6 @@ from operator import methodcaller
 from typing import Any
 from uuid import uuid4
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 from pynenc import Pynenc
@@ -18,7 +17,7 @@ from pynenc.orchestrator.mem_orchestrator import MemOrchestrator
 
 from pynenc_mongo.orchestrator.mongo_orchestrator import MongoOrchestrator
 from tests.orchestrator.helpers import TASKS, app_at, invocation_of
-from tests.reproducible import SAME_EACH_TIME
+from tests.reproducible import played
 
 RUNNERS = ("first", "second")
 CAKES = ("plain", "$odd", "a.b")
@@ -160,4 +159,4 @@ class Orchestrators(RuleBasedStateMachine):
 
 
 TestOrchestrators = Orchestrators.TestCase
-TestOrchestrators.settings = settings(SAME_EACH_TIME, max_examples=25, stateful_step_count=25)
+TestOrchestrators.settings = played(10, 25, steps=25)

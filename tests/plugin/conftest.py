@@ -24,14 +24,14 @@ def users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for an engine or a mode on some of them, and with `--every-engine` on each."""
+    """Run a test that asks for an engine or a mode on some of them, and with `--thorough` on each."""
     engines = engines_of(metafunc.config)
     axes = {"on_engine": engines, "on_own_engine": ENGINES, "on_each_engine": ENGINES, "in_mode": MODES}
     wanted = [name for name in axes if name in metafunc.fixturenames]
     if not wanted:
         return
     cells = list(itertools.product(*(axes[name] for name in wanted)))
-    if not metafunc.config.getoption("every_engine") and "on_each_engine" not in wanted:
+    if not metafunc.config.getoption("thorough") and "on_each_engine" not in wanted:
         cells = in_turn(cells, metafunc.definition.nodeid)
     metafunc.parametrize(wanted, cells, ids=map("-".join, cells), indirect=True)
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pynenc import Pynenc
@@ -35,6 +34,7 @@ from pynenc.trigger.monitoring import EventRecord, TriggerRunParticipant, Trigge
 from pynenc.trigger.trigger_definitions import TriggerDefinition
 
 from pynenc_mongo.trigger.mongo_trigger import MongoTrigger
+from tests.reproducible import played
 
 NOW = datetime.now(UTC)
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -401,6 +401,4 @@ def as_json(found: Any) -> dict[str, str]:
 
 
 TestTwins = Twins.TestCase
-TestTwins.settings = settings(
-    deadline=None, derandomize=True, max_examples=30, stateful_step_count=30, database=None
-)
+TestTwins.settings = played(12, 30, steps=30)
