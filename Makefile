@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PEER := .venv-peer
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all dist-test test-lowest workflows faults hostile load flatness conformance pymongo-suite mutants check docs bench bench-quick bench-startup bench-peer format clean
+.PHONY: help venv demo test test-all dist-test test-lowest workflows faults hostile load flatness conformance pymongo-suite mutants check docs docs-links bench bench-quick bench-startup bench-peer format clean
 
 help:
 	@echo "make demo    set up, then run the example shop on every engine"
@@ -26,7 +26,8 @@ help:
 	@echo "make bench   set up, then count commands and measure times against pynenc's SQLite (docs/performance.md)"
 	@echo "make bench-quick    a little of everything, in a minute; make bench-startup: pytest's start alone"
 	@echo "make bench-peer     the same app with pynenc-mongo 0.3.0, on the same server"
-	@echo "make docs    set up, then build the site from docs/, warnings being errors"
+	@echo "make docs    set up, then build the site from docs/, check its links, take pictures; warnings are errors"
+	@echo "make docs-links     ask for each address that the site leads to (needs the net)"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make clean   remove the virtual environment and caches"
 
@@ -78,7 +79,11 @@ pymongo-suite: venv
 
 docs: $(VENV)/.docs-ready
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/site
+	@$(BIN)/python -m tests.site docs/_build/site docs/_build/pictures
 	@echo "docs/_build/site/index.html"
+
+docs-links: $(VENV)/.docs-ready
+	@$(BIN)/python -m sphinx --quiet -b linkcheck docs docs/_build/links
 
 $(VENV)/.docs-ready: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
