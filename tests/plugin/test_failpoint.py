@@ -226,11 +226,11 @@ LEFT_ON = """
 
 
 @pytest.mark.timeout(120)
-def test_no_fail_point_outlasts_its_test(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
+def test_no_fail_point_outlasts_its_test(pytester: pytest.Pytester, on_own_engine: tuple[str, ...]) -> None:
     make_shop(pytester, source=SHOP)
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(LEFT_ON)
-    result = run(pytester, *on_engine, seconds=100)
+    result = run(pytester, *on_own_engine, seconds=100)
     # the last two see the leak of the one before them
     result.assert_outcomes(passed=6, failed=3, skipped=1, errors=5)
     text = output(result)
