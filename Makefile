@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEER := .venv-peer
 
+# the tests start hundreds of interpreters: each would compile all modules anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-all dist-test test-lowest workflows faults hostile load flatness conformance pymongo-suite mutants check docs docs-links bench bench-quick bench-startup bench-peer format clean
 

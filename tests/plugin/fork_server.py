@@ -1,7 +1,7 @@
 """Forks a run of pytest for each request: a script, whose processes have imported already what a run imports.
 
-A request has the run's arguments, folder and environment, the files it prints to, and a line for the answers:
-the process id and, when it has ended, the exit code.
+A request has the run's arguments, folder and environment, its standard files, a line for the answers (the
+process id and, when it has ended, the exit code), and one for requests of its own: those for xdist's workers.
 """
 
 import contextlib
@@ -11,14 +11,22 @@ import os
 import pkgutil
 import random
 import selectors
+import signal
 import socket
+import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from _pytest import assertion
 from _pytest.config import get_config
+from execnet import gateway_io
+from execnet.gateway_base import Popen2IO
 
 # other plugins than these are switched off in the runs
 PLUGINS = ("pytest_pynenc_mongo", "pytest_socket", "pytest_timeout", "time_machine", "xdist")
@@ -27,6 +35,42 @@ NOT_OURS = ("pynenc.builder", "pynenc.runner", "pymongo", "xdist.plugin", "pytes
 # what runs in processes of its own
 MAINS = ("_main", "mongomock_server.")
 REQUEST_BYTES = 1 << 20
+# what an interpreter reads when it starts, and no more
+READ_AT_START = ("PYTHON", "COVERAGE_", "LD_", "LC_", "LANG")
+
+
+def read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(READ_AT_START)}
+
+
+class Forked:
+    """A process that was forked, as `subprocess.Popen` has it."""
+
+    stdin = None  # at its end, or the caller's
+
+    def __init__(self, line: socket.socket, request: dict[str, Any], standard: Sequence[int]) -> None:
+        self._answers, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with other:
+            files = [*standard, other.fileno(), line.fileno()]
+            socket.send_fds(line, [json.dumps(request).encode()], files)
+        self.pid: int = json.loads(self._answers.recv(100))
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._answers.settimeout(timeout)
+        try:
+            self.returncode = json.loads(self._answers.recv(100))
+        except TimeoutError:
+            raise subprocess.TimeoutExpired("pytest", timeout or 0) from None
+        except BaseException:  # the outer test's own limit
+            self._answers.close()
+            raise
+        self._answers.close()
+        assert self.returncode is not None
+        return self.returncode
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
 
 
 def main() -> int:
@@ -40,15 +84,15 @@ def main() -> int:
             if key.fileobj is not requests:
                 tell_the_end(sources, key)
                 continue
-            message, files, _, _ = socket.recv_fds(requests, REQUEST_BYTES, 3)
+            message, files, _, _ = socket.recv_fds(requests, REQUEST_BYTES, 5, socket.MSG_CMSG_CLOEXEC)
             if not message:
                 return 0
             if (pid := os.fork()) == 0:
                 sources.close()
                 requests.close()
-                return run(json.loads(message), files)
-            *printed, line = files
-            for file in printed:
+                return process(json.loads(message), files)
+            *unused, line, requests_of_its_own = files
+            for file in (*unused, requests_of_its_own):
                 os.close(file)
             answers = socket.socket(fileno=line)
             answers.send(json.dumps(pid).encode())
@@ -79,24 +123,56 @@ def import_all() -> None:
     gc.freeze()
 
 
-def run(request: dict[str, object], files: list[int]) -> int:
-    """Be what `python -m pytest` would be."""
-    arguments, folder, environment = request["arguments"], request["folder"], request["environment"]
-    assert isinstance(arguments, list)
-    assert isinstance(folder, str)
-    assert isinstance(environment, dict)
-    os.close(files[2])
-    for file, standard in zip((os.open(os.devnull, os.O_RDONLY), *files[:2]), (0, 1, 2), strict=True):
-        os.dup2(file, standard)
+def process(request: dict[str, Any], files: list[int]) -> int:
+    """Be the process of a request: a run, or a worker of xdist's in one."""
+    *standard, answers, line = files
+    os.close(answers)
+    for number, file in enumerate(standard):
+        os.dup2(file, number)
         os.close(file)
     os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
     time.tzset()
     random.seed()
+    sys.path[:0] = [request["folder"], *request["environment"]["PYTHONPATH"].split(os.pathsep)]
+    fork_gateways(socket.socket(fileno=line))
+    arguments = request["arguments"]
+    return gateway() if arguments is None else run(arguments)
+
+
+def run(arguments: list[str]) -> int:
+    """Be what `python -m pytest` would be."""
     sys.argv = [pytest.__file__.replace("__init__", "__main__"), *arguments]
-    sys.path[:0] = [folder, *environment["PYTHONPATH"].split(os.pathsep)]
-    return pytest.console_main()
+    return pytest.main()
+
+
+def gateway() -> int:
+    """Be what `python -c` would be, by which execnet starts a worker of xdist's."""
+    sys.argv = ["-c"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    exec(eval(sys.stdin.readline()), sys.modules["__main__"].__dict__)
+    return 0
+
+
+def fork_gateways(line: socket.socket) -> None:
+    """Have execnet's gateways of this process forked, while its variables for Python are as now."""
+    started = gateway_io.Popen2IOMaster
+    before = read_at_start(os.environ)
+
+    class Gateway(started):  # type: ignore[misc, valid-type]
+        def __init__(self, args: list[str], execmodel: Any) -> None:
+            if read_at_start(os.environ) != before:
+                super().__init__(args, execmodel)
+                return
+            (its_input, ours), (answers, its_output) = os.pipe(), os.pipe()
+            request = {"arguments": None, "folder": str(Path.cwd()), "environment": {**os.environ}}
+            self.popen = Forked(line, request, (its_input, its_output, 2))
+            os.close(its_input)
+            os.close(its_output)
+            Popen2IO.__init__(self, os.fdopen(ours, "wb"), os.fdopen(answers, "rb"), execmodel)
+
+    gateway_io.Popen2IOMaster = Gateway  # type: ignore[misc]
 
 
 if __name__ == "__main__":

@@ -6,57 +6,27 @@ environment that /proc has are its server's.
 
 import atexit
 import functools
-import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-# what an interpreter reads when it starts, and no more
-_READ_AT_START = ("PYTHON", "COVERAGE_", "LD_", "LC_", "LANG")
+from tests.plugin.fork_server import Forked, read_at_start
+
 _ENVIRONMENT = dict(os.environ)  # before a test has changed it
 
 
 def can_fork() -> bool:
     """Return whether a new interpreter would start as the server has started."""
-    return sys.platform != "darwin" and _read_at_start(os.environ) == _read_at_start(_ENVIRONMENT)
+    return sys.platform != "darwin" and read_at_start(os.environ) == read_at_start(_ENVIRONMENT)
 
 
-def popen(arguments: tuple[str, ...], *, stdout: IO[str], stderr: IO[str], **_: Any) -> "Forked":
+def popen(arguments: tuple[str, ...], *, stdout: IO[str], stderr: IO[str], **_: Any) -> Forked:
     """Fork `python -m pytest` with arguments as pytester would start it."""
     assert arguments[:2] == (sys.executable, "-mpytest")
     return _server().fork(arguments[2:], stdout, stderr)
-
-
-class Forked:
-    """A process that was forked, as `subprocess.Popen` has it."""
-
-    stdin = None  # at its end
-
-    def __init__(self, answers: socket.socket) -> None:
-        self._answers = answers
-        self.pid: int = json.loads(answers.recv(100))
-        self.returncode: int | None = None
-
-    def wait(self, timeout: float | None = None) -> int:
-        self._answers.settimeout(timeout)
-        try:
-            self.returncode = json.loads(self._answers.recv(100))
-        except TimeoutError:
-            raise subprocess.TimeoutExpired("pytest", timeout or 0) from None
-        except BaseException:  # the outer test's own limit
-            self._answers.close()
-            raise
-        self._answers.close()
-        assert self.returncode is not None
-        return self.returncode
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
 
 
 class _Server:
@@ -76,21 +46,14 @@ class _Server:
             "folder": str(Path.cwd()),
             "environment": {**os.environ, "PYTHONPATH": path},
         }
-        answers, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with other:
-            files = [stdout.fileno(), stderr.fileno(), other.fileno()]
-            socket.send_fds(self._line, [json.dumps(request).encode()], files)
-        return Forked(answers)
+        with Path(os.devnull).open() as nothing:
+            return Forked(self._line, request, [file.fileno() for file in (nothing, stdout, stderr)])
 
     def stop(self) -> None:
-        self._line.close()
+        self._line.shutdown(socket.SHUT_RDWR)  # processes of runs hold it, too
         self._process.wait()
 
 
 @functools.cache
 def _server() -> _Server:
     return _Server()
-
-
-def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(_READ_AT_START)}
