@@ -9,6 +9,11 @@ SAME_EACH_TIME = settings(
 is_thorough = False  # the root's conftest.py knows
 
 
+def examples(few: int, many: int) -> settings:
+    """Return the settings of a property: `few` examples, or `many` in a thorough run."""
+    return settings(SAME_EACH_TIME, max_examples=many if is_thorough else few)
+
+
 def played(few: int, many: int, steps: int) -> settings:
     """Return the settings of a state machine: of `few` examples, or of `many` in a thorough run."""
-    return settings(SAME_EACH_TIME, max_examples=many if is_thorough else few, stateful_step_count=steps)
+    return settings(examples(few, many), stateful_step_count=steps)

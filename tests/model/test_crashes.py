@@ -1,13 +1,12 @@
 """Whatever dies, and after whichever of its commands: what it had in hand is taken up, once."""
 
 import pytest
-from hypothesis import settings
 
 from tests.model.crashes import KINDS, Crashes, Cut
-from tests.reproducible import SAME_EACH_TIME
+from tests.reproducible import played
 
 TestCrashes = Crashes.TestCase
-TestCrashes.settings = settings(SAME_EACH_TIME, max_examples=10, stateful_step_count=20)
+TestCrashes.settings = played(5, 10, steps=20)
 
 
 class Unrecovered(Crashes):

@@ -11,14 +11,13 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from pynenc.exceptions import PynencError
 
 from pynenc_mongo.storage import verbs
 from tests.model.crashes import KINDS, Crashes, Cut, app
-from tests.reproducible import SAME_EACH_TIME
+from tests.reproducible import played
 
 SOON_SECONDS = 20.0
 
@@ -107,7 +106,7 @@ class LateOwners(Crashes):
 
 
 TestLateOwners = LateOwners.TestCase
-TestLateOwners.settings = settings(SAME_EACH_TIME, max_examples=10, stateful_step_count=25)
+TestLateOwners.settings = played(5, 10, steps=25)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

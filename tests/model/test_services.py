@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pynenc.orchestrator.atomic_service import (
     AtomicServiceExecutionStatus,
@@ -19,9 +19,9 @@ from pynenc.orchestrator.atomic_service import (
 from pynenc_mongo.orchestrator.heartbeats import Heartbeats
 from pynenc_mongo.orchestrator.services import AtomicServices
 from tests.model.world import Schedule, World
-from tests.reproducible import SAME_EACH_TIME
+from tests.reproducible import examples
 
-ENOUGH = settings(SAME_EACH_TIME, max_examples=40)
+ENOUGH = examples(15, 40)
 CHECK_SECONDS, INTERVAL_MINUTES, UNTIL_SECONDS = 30, 5.0, 2400.0
 SILENCE_SECONDS = 600
 

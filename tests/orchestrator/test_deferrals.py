@@ -18,7 +18,7 @@ from tests.kills.workers import at_work, wait_until
 
 RUNNER = RunnerContext(runner_cls="ThreadRunner", runner_id="runner", pid=1, hostname="here")
 OTHER = RunnerContext(runner_cls="ThreadRunner", runner_id="other", pid=2, hostname="here")
-CALLS = 30
+CALLS = 12
 ROUND_SECONDS = 40.0
 REROUTED, RETRY, RUNNING = InvocationStatus.REROUTED, InvocationStatus.RETRY, InvocationStatus.RUNNING
 
@@ -151,7 +151,7 @@ CONTROLLED: dict[str, Callable[[str, int], Any]] = {
 
 
 @pytest.mark.parametrize("kind", CONTROLLED)
-def test_three_workers_lose_none_of_thirty(app: Pynenc, tmp_path: Path, kind: str) -> None:
+def test_three_workers_lose_none_of_a_dozen(app: Pynenc, tmp_path: Path, kind: str) -> None:
     till = str(tmp_path / "till")
     with at_work(app, tmp_path, 3) as workers:
         calls = [CONTROLLED[kind](till, number) for number in range(CALLS)]

@@ -59,12 +59,16 @@ def outcome_of(transition: object, *arguments: object) -> object:
 def test_every_transition_of_every_owner_is_pynencs(orchestrator: MongoOrchestrator) -> None:
     invocation_id = registered(orchestrator)
     differing = []
+    stored = None
     for source, owner, target, caller in product(InvocationStatus, OWNERS, InvocationStatus, CALLERS):
         record = InvocationStatusRecord(source, owner)
-        given(orchestrator, invocation_id, record)
+        if stored != (source, owner):
+            given(orchestrator, invocation_id, record)
         in_new_threads(orchestrator)
         ours = outcome_of(orchestrator._atomic_status_transition, invocation_id, target, caller)
         pynencs = outcome_of(status_record_transition, record, target, caller)
+        # one that was refused has left what was there
+        stored = (source, owner) if isinstance(ours, type) else None
         if ours != pynencs:
             differing.append((source, owner, target, caller, ours, pynencs))
     assert not differing

@@ -1,25 +1,30 @@
 """Which engines and modes the inner runs of a test have: all of them would take too long each time.
 
-What a test of the plugin is about is the same on each engine, or a test of the stores tells. So half of the
-tests take one engine, half the other one; which, their names decide, for good.
+What a test of the plugin is about is the same on each engine, or a test of the stores tells. So a test takes
+one engine, and one mode; which, its name decides, for good. Of pynenc's runners it takes two.
 """
 
 import zlib
 from collections.abc import Sequence
 
-from tests.plugin.helpers import ENGINES, MODES
+from tests.plugin.helpers import ENGINES, RUNNERS
 
 
 def in_turn(cells: Sequence[tuple[str, ...]], name: str) -> list[tuple[str, ...]]:
-    """Return those of `cells` that a test of this name runs: of two, one; of two times two, a diagonal.
+    """Return the one of `cells` that a test of this name runs.
 
     A server that was given to the run is there to be tried: all of its cells stay. So do all modes of a test
     that asks for no engine.
     """
-    turn = zlib.crc32(name.encode()) % 2
-    return [cell for cell in cells if cell[0] not in ENGINES or _place(cell) % 2 == turn]
+    ours = [cell for cell in cells if cell[0] in ENGINES]
+    return [cell for cell in cells if cell not in ours or cell == ours[_number(name) % len(ours)]]
 
 
-def _place(cell: tuple[str, ...]) -> int:
-    engine, *modes = cell
-    return [*ENGINES].index(engine) + sum([*MODES].index(mode) for mode in modes)
+def two_runners(name: str) -> tuple[str, ...]:
+    """Return the runner that starts no process, and the one that does whose turn it is."""
+    first, *others = RUNNERS
+    return first, others[_number(name) % len(others)]
+
+
+def _number(name: str) -> int:
+    return zlib.crc32(name.encode())

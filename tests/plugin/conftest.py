@@ -6,9 +6,9 @@ import os
 import pytest
 
 from tests.engines import ENGINES, engines_of
-from tests.plugin.axes import in_turn
+from tests.plugin.axes import in_turn, two_runners
 from tests.plugin.helpers import ENGINES as OPTIONS
-from tests.plugin.helpers import MODES
+from tests.plugin.helpers import MODES, RUNNERS
 
 _OURS = ("PYTEST_XDIST_", "PYTEST_PYNENC_", "PYNENC__")
 # where one of them is set, pytest prints its summary otherwise: https://docs.pytest.org/en/stable/explanation/ci.html
@@ -52,6 +52,12 @@ def on_own_engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
 def on_each_engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """The same, for what each engine does in its own way: never one of them in turn."""
     return OPTIONS[request.param]
+
+
+@pytest.fixture
+def some_runners(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Two of pynenc's runners, for what is not about how they differ; with `--thorough` all of them."""
+    return RUNNERS if request.config.getoption("thorough") else two_runners(request.node.nodeid)
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ class _Server:
             return Forked(self._line, request, [file.fileno() for file in (nothing, stdout, stderr)])
 
     def stop(self) -> None:
-        self._line.shutdown(socket.SHUT_RDWR)  # processes of runs hold it, too
+        with self._line:
+            self._line.shutdown(socket.SHUT_RDWR)  # processes of runs hold it, too
         self._process.wait()
 
 

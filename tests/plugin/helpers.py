@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -113,6 +113,11 @@ def run(pytester: pytest.Pytester, *arguments: str, seconds: float = RUN_SECONDS
 def run_new(pytester: pytest.Pytester, *arguments: str, seconds: float = RUN_SECONDS) -> pytest.RunResult:
     """Do what `run` does in a new process, whatever the costs."""
     return pytester.runpytest_subprocess(*ARGUMENTS, *arguments, timeout=seconds)
+
+
+def in_thorough_runs(case: Sequence[object], case_id: str | None = None) -> Any:
+    """Return a case of `parametrize` that is for `--thorough` alone."""
+    return pytest.param(*case, marks=pytest.mark.thorough, id=case_id)
 
 
 def output(result: pytest.RunResult) -> str:

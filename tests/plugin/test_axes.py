@@ -6,25 +6,25 @@ from collections.abc import Collection
 import pytest
 
 from tests.engines import SERVER
-from tests.plugin.axes import in_turn
-from tests.plugin.helpers import ENGINES, MODES
+from tests.plugin.axes import in_turn, two_runners
+from tests.plugin.helpers import ENGINES, MODES, RUNNERS
 
 NAMES = [f"test_{number}" for number in range(100)]
 
 
 @pytest.mark.parametrize("axes", [(ENGINES,), (ENGINES, MODES)], ids=["engine", "engine and mode"])
-def test_each_runs_in_half_of_them_and_about_half_run_in_each(axes: tuple[Collection[str], ...]) -> None:
+def test_each_runs_in_one_of_them_and_each_has_its_share(axes: tuple[Collection[str], ...]) -> None:
     cells = list(itertools.product(*axes))
     chosen = [in_turn(cells, name) for name in NAMES]
-    assert {len(each) for each in chosen} == {len(cells) // 2}
+    assert {len(each) for each in chosen} == {1}
+    share = len(NAMES) // len(cells)
     for cell in cells:
-        assert 30 < sum(cell in each for each in chosen) < 70
+        assert 0.6 * share < sum(cell in each for each in chosen) < 1.4 * share
 
 
-def test_of_engine_and_mode_each_is_there() -> None:
-    for name in NAMES:
-        engines, modes = zip(*in_turn(list(itertools.product(ENGINES, MODES)), name), strict=True)
-        assert (set(engines), set(modes)) == (set(ENGINES), set(MODES))
+def test_of_the_runners_there_is_the_one_without_processes_and_another_one() -> None:
+    chosen = {two_runners(name) for name in NAMES}
+    assert chosen == {("ThreadRunner", other) for other in RUNNERS[1:]}
 
 
 def test_a_server_that_was_given_and_modes_alone_are_all_run() -> None:
@@ -38,3 +38,4 @@ def test_a_server_that_was_given_and_modes_alone_are_all_run() -> None:
 def test_a_name_has_its_turn_for_good() -> None:
     assert in_turn([(engine,) for engine in ENGINES], "test_one") == [("mongomock",)]
     assert in_turn([(engine,) for engine in ENGINES], "test_two") == [("embedded",)]
+    assert two_runners("test_one") == two_runners("test_one")

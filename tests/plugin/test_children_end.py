@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.helpers import ENGINES, Marked, looks_for_processes, start, wait_until
+from tests.plugin.helpers import ENGINES, Marked, in_thorough_runs, looks_for_processes, start, wait_until
 
 pytestmark = looks_for_processes
 
@@ -68,18 +68,22 @@ XDIST = ("-n", "2", "--max-worker-restart=0")
 # each way to start a process with each ending; each of both on each engine, serial and in two xdist workers
 CASES = [
     ("fork", "SIGKILL", "mongomock", 1),
+    ("spawn", "SIGTERM", "mongomock", 1),
+    ("forkserver", "timeout", "mongomock", 1),
+]
+MORE_CASES = [
     ("fork", "SIGTERM", "embedded", 2),
     ("fork", "timeout", "embedded", 1),
     ("spawn", "SIGKILL", "embedded", 2),
-    ("spawn", "SIGTERM", "mongomock", 1),
     ("spawn", "timeout", "mongomock", 2),
     ("forkserver", "SIGKILL", "embedded", 1),
     ("forkserver", "SIGTERM", "mongomock", 2),
-    ("forkserver", "timeout", "mongomock", 1),
 ]
 
 
-@pytest.mark.parametrize(("method", "ending", "engine", "copies"), CASES)
+@pytest.mark.parametrize(
+    ("method", "ending", "engine", "copies"), [*CASES, *map(in_thorough_runs, MORE_CASES)]
+)
 def test_they_end_within_two_seconds(
     pytester: pytest.Pytester, method: str, ending: str, engine: str, copies: int, tmp_path: Path
 ) -> None:

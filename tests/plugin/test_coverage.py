@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.helpers import ARGUMENTS, RUNNERS
+from tests.plugin.helpers import ARGUMENTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 TASKS = """
@@ -58,10 +58,10 @@ def settings_of_page() -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_task_code_is_measured(pytester: pytest.Pytester) -> None:
+def test_task_code_is_measured(pytester: pytest.Pytester, some_runners: tuple[str, ...]) -> None:
     """Each runner has a module of tasks, of its name."""
     (pytester.path / ".coveragerc").write_text(f"{settings_of_page()}source = .\n", encoding="utf-8")
-    for runner in RUNNERS:
+    for runner in some_runners:
         (pytester.path / f"{runner}.py").write_text(TASKS, encoding="utf-8")
         (pytester.path / f"test_{runner}.py").write_text(TESTS.format(runner=runner), encoding="utf-8")
 
@@ -75,5 +75,5 @@ def test_task_code_is_measured(pytester: pytest.Pytester) -> None:
     coverage("json", "-o", "measured.json")
     measured = json.loads((pytester.path / "measured.json").read_text(encoding="utf-8"))
     last = len(TASKS.splitlines())
-    missing = {runner: measured["files"][f"{runner}.py"]["missing_lines"] for runner in RUNNERS}
-    assert missing == {runner: [last] for runner in RUNNERS}
+    missing = {runner: measured["files"][f"{runner}.py"]["missing_lines"] for runner in some_runners}
+    assert missing == {runner: [last] for runner in some_runners}

@@ -11,7 +11,16 @@ from pytest_pynenc_mongo.databases import TestServer
 from pytest_pynenc_mongo.sweeping import sweep
 from tests import secantus_main
 from tests.faulty import faulty
-from tests.plugin.helpers import RUN_SECONDS, Marked, make_shop, output, run, start, wait_until
+from tests.plugin.helpers import (
+    RUN_SECONDS,
+    Marked,
+    in_thorough_runs,
+    make_shop,
+    output,
+    run,
+    start,
+    wait_until,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -136,7 +145,17 @@ def said_once(result: pytest.RunResult, sentence: str) -> None:
         assert sign not in output(result)
 
 
-@pytest.mark.parametrize(("test", "outcomes"), DEATHS.values(), ids=DEATHS)
+# the first one is looked at under xdist, too
+IN_THOROUGH_RUNS = ("calling a task", "waiting for something else", "in a fixture")
+
+
+@pytest.mark.parametrize(
+    ("test", "outcomes"),
+    [
+        in_thorough_runs(case, name) if name in IN_THOROUGH_RUNS else pytest.param(*case, id=name)
+        for name, case in DEATHS.items()
+    ],
+)
 def test_an_engine_that_dies_is_one_failure_a_run(
     pytester: pytest.Pytester, on_own_engine: tuple[str, ...], test: str, outcomes: dict[str, int]
 ) -> None:
@@ -152,7 +171,13 @@ def test_an_engine_that_dies_is_one_failure_a_run(
     said_once(result, rf"{name} \(pid {pid}\) ended with SIGKILL; it(s log ends with:| wrote no log\.)")
 
 
-@pytest.mark.parametrize("runner", ["MultiThreadRunner", "ProcessRunner", "PersistentProcessRunner"])
+@pytest.mark.parametrize(
+    "runner",
+    [
+        "ProcessRunner",
+        *(in_thorough_runs([name]) for name in ("MultiThreadRunner", "PersistentProcessRunner")),
+    ],
+)
 def test_a_runner_with_processes_of_its_own_ends_too(
     pytester: pytest.Pytester, on_own_engine: tuple[str, ...], runner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,8 +309,15 @@ def locked_url(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["serial", "xdist"])
-@pytest.mark.parametrize("is_own", [False, True], ids=["option", "own fixture"])
+@pytest.mark.parametrize(
+    ("arguments", "is_own"),
+    [
+        pytest.param((), True, id="own fixture-serial"),
+        pytest.param(("-n", "2"), False, id="option-xdist"),
+        in_thorough_runs([("-n", "2"), True], "own fixture-xdist"),
+        in_thorough_runs([(), False], "option-serial"),
+    ],
+)
 def test_a_wrong_password_is_one_failure_a_run(
     pytester: pytest.Pytester, locked_url: str, arguments: tuple[str, ...], *, is_own: bool
 ) -> None:

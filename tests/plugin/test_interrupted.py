@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.plugin.helpers import ENGINES, Marked, looks_for_processes, make_shop, start, wait_until
+from tests.plugin.helpers import (
+    ENGINES,
+    Marked,
+    in_thorough_runs,
+    looks_for_processes,
+    make_shop,
+    start,
+    wait_until,
+)
 
 pytestmark = looks_for_processes
 
@@ -86,16 +94,18 @@ WHERE = {
 SERIAL = [
     ("test_hangs_in_a_runner", "ThreadRunner", "mongomock"),
     ("test_hangs_in_a_runner", "ProcessRunner", "embedded"),
+    ("test_hangs_in_a_worker", "ThreadRunner", "embedded"),
+    ("test_hangs_in_a_block", "ThreadRunner", "mongomock"),
+]
+MORE_SERIAL = [
     ("test_hangs_in_a_runner", "PersistentProcessRunner", "mongomock"),
     ("test_hangs_in_a_runner", "MultiThreadRunner", "embedded"),
     ("test_hangs_in_a_worker", "ThreadRunner", "mongomock"),
-    ("test_hangs_in_a_worker", "ThreadRunner", "embedded"),
-    ("test_hangs_in_a_block", "ThreadRunner", "mongomock"),
     ("test_hangs_in_a_block", "ThreadRunner", "embedded"),
 ]
 
 
-@pytest.mark.parametrize(("test", "runner", "engine"), SERIAL)
+@pytest.mark.parametrize(("test", "runner", "engine"), [*SERIAL, *map(in_thorough_runs, MORE_SERIAL)])
 def test_serial(pytester: pytest.Pytester, test: str, runner: str, engine: str) -> None:
     selected = ("-k", f"test_fails or {test} or test_never_runs")
     printed = interrupt(pytester, (WHERE[test],), *ENGINES[engine], *selected, runner=runner)
@@ -110,15 +120,15 @@ def test_serial(pytester: pytest.Pytester, test: str, runner: str, engine: str) 
 
 
 # each runner on the other engine
-XDIST = [
+XDIST = [("MultiThreadRunner", "mongomock")]
+MORE_XDIST = [
     ("ThreadRunner", "embedded"),
     ("ProcessRunner", "mongomock"),
     ("PersistentProcessRunner", "embedded"),
-    ("MultiThreadRunner", "mongomock"),
 ]
 
 
-@pytest.mark.parametrize(("runner", "engine"), XDIST)
+@pytest.mark.parametrize(("runner", "engine"), [*XDIST, *map(in_thorough_runs, MORE_XDIST)])
 def test_xdist(pytester: pytest.Pytester, runner: str, engine: str) -> None:
     selected = ("-k", "test_hangs_in_a_runner or test_hangs_in_a_worker", "-n", "2")
     printed = interrupt(pytester, ("runner", "worker"), *ENGINES[engine], *selected, runner=runner)

@@ -16,7 +16,15 @@ from pymongo import MongoClient
 from pytest_pynenc_mongo import dumps
 from pytest_pynenc_mongo.manifests import FILE
 from tests.plugin import pages
-from tests.plugin.helpers import EMBEDDED, RUN_SECONDS, everything, make_shop, run, wait_until
+from tests.plugin.helpers import (
+    EMBEDDED,
+    RUN_SECONDS,
+    everything,
+    in_thorough_runs,
+    make_shop,
+    run,
+    wait_until,
+)
 
 KEEP = "--pynenc-mongo-keep=failed"
 TESTS = """
@@ -146,7 +154,9 @@ READERS = """
 
 @pytest.mark.slow
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("more", [("-n", "2"), (EMBEDDED,)], ids=["mongomock", "embedded"])
+@pytest.mark.parametrize(
+    "more", [pytest.param(("-n", "2"), id="mongomock"), in_thorough_runs([(EMBEDDED,)], "embedded")]
+)
 def test_what_ends_with_the_run_is_kept_as_a_directory_and_opened_by_one_command(
     pytester: pytest.Pytester, tmp_path: Path, more: tuple[str, ...]
 ) -> None:

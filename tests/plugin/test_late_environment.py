@@ -83,17 +83,21 @@ def test_a_variable_that_names_a_store_is_refused_where_it_is_set_during_a_test(
 
 @pytest.mark.slow
 def test_a_variable_that_came_all_the_same_moves_no_app(
-    pytester: pytest.Pytester, on_engine: tuple[str, ...]
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    on_engine: tuple[str, ...],
+    some_runners: tuple[str, ...],
 ) -> None:
     make_shop(pytester)
     pytester.makeconftest(ELSEWHERE)
     pytester.makepyfile(
         """
         import multiprocessing
+        import os
         import pytest
         from shop.app import add, app
 
-        RUNNERS = ["ThreadRunner", "ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
+        RUNNERS = os.environ["RUNNERS"].split()
 
         @pytest.fixture
         def pynenc_app_config(request):
@@ -124,7 +128,8 @@ def test_a_variable_that_came_all_the_same_moves_no_app(
             assert is_stored(pynenc_mongo_db)
         """
     )
-    run(pytester, *on_engine).assert_outcomes(passed=10)
+    monkeypatch.setenv("RUNNERS", " ".join(some_runners))
+    run(pytester, *on_engine).assert_outcomes(passed=2 * len(some_runners) + 2)
 
 
 def test_control_without_overrides_it_would_move_them(pytester: pytest.Pytester) -> None:

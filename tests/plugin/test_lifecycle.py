@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.plugin.helpers import SHOP, Marked, looks_for_processes, make_shop, start, wait_until
+from tests.plugin.helpers import (
+    SHOP,
+    Marked,
+    in_thorough_runs,
+    looks_for_processes,
+    make_shop,
+    start,
+    wait_until,
+)
 
 pytestmark = looks_for_processes
 
@@ -194,7 +202,9 @@ def test_a_worker_ends_with_a_killed_run(inner: Run, embedded_url: str) -> None:
         client.drop_database(inner.note_of_the_past("database"))
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["serial", "xdist"])
+@pytest.mark.parametrize(
+    "arguments", [pytest.param((), id="serial"), in_thorough_runs([("-n", "2")], "xdist")]
+)
 def test_nothing_is_left_of_an_interrupted_run(
     inner: Run, embedded_url: str, arguments: tuple[str, ...]
 ) -> None:
@@ -218,16 +228,17 @@ def test_nothing_is_left_of_an_interrupted_run_with_its_own_engine(
 @pytest.mark.parametrize(
     ("arguments", "exit_code"),
     [
-        (("-k", "test_fails or test_passes", "-x"), pytest.ExitCode.TESTS_FAILED),
-        (("-k", "test_passes", "-n", "2"), pytest.ExitCode.OK),
-        (("-k", "test_exits"), 7),
+        in_thorough_runs((("-k", "test_fails or test_passes", "-x"), pytest.ExitCode.TESTS_FAILED), "serial"),
+        pytest.param(("-k", "test_passes", "-n", "2"), pytest.ExitCode.OK, id="xdist"),
+        pytest.param(("-k", "test_exits"), 7, id="pytest.exit"),
         # nobody is at the keyboard: the debugger reads the end of its input, and quits
-        (("-k", "test_fails", "--pdb"), pytest.ExitCode.INTERRUPTED),
-        (("-k", "test_has_a_task_that_hangs"), pytest.ExitCode.OK),
+        pytest.param(("-k", "test_fails", "--pdb"), pytest.ExitCode.INTERRUPTED, id="pdb"),
+        pytest.param(("-k", "test_has_a_task_that_hangs"), pytest.ExitCode.OK, id="hanging task"),
         # its worker is gone when the test ends, which is reported
-        (("-k", "test_has_a_task_that_exits"), pytest.ExitCode.TESTS_FAILED),
+        in_thorough_runs(
+            (("-k", "test_has_a_task_that_exits"), pytest.ExitCode.TESTS_FAILED), "exiting task"
+        ),
     ],
-    ids=["serial", "xdist", "pytest.exit", "pdb", "hanging task", "exiting task"],
 )
 def test_nothing_is_left_of_a_run_that_ends(
     inner: Run, on_own_engine: tuple[str, ...], arguments: tuple[str, ...], exit_code: int

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.helpers import RUNNERS, make_shop, run
+from tests.plugin.helpers import make_shop, run
 
 SOURCE = """
     import os
@@ -49,14 +49,14 @@ CONFTEST = """
 
         return statuses
 """
-SURVIVES = f"""
+SURVIVES = """
     import pytest
     from pynenc.invocation import InvocationStatus
     from shop.app import bake, dine, pid
 
-    @pytest.fixture(params={RUNNERS})
+    @pytest.fixture(params=%s)
     def pynenc_app_config(request):
-        return {{"runner_cls": request.param, "num_processes": 2, "min_processes": 2, "max_processes": 2}}
+        return {"runner_cls": request.param, "num_processes": 2, "min_processes": 2, "max_processes": 2}
 
     def test_another_worker_bakes(
         pynenc_app, pynenc_worker, pynenc_worker_factory, pynenc_wait, pynenc_recover, statuses, tmp_path
@@ -118,9 +118,11 @@ def shop(pytester: pytest.Pytester) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_a_task_survives_its_worker(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
-    pytester.makepyfile(SURVIVES)
-    run(pytester, *on_engine, seconds=200).assert_outcomes(passed=16)
+def test_a_task_survives_its_worker(
+    pytester: pytest.Pytester, on_engine: tuple[str, ...], some_runners: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(SURVIVES % (some_runners,))
+    run(pytester, *on_engine, seconds=200).assert_outcomes(passed=4 * len(some_runners))
 
 
 CRASHES = """

@@ -15,9 +15,10 @@ from pytest_pynenc_mongo.databases import TestServer, new_name
 from pytest_pynenc_mongo.owners import OWNER_COLLECTION
 from pytest_pynenc_mongo.sweeping import Sweep, sweep
 from tests.faulty import UNAUTHORIZED, Fault, Refused, faulty, named
-from tests.plugin.helpers import everything, make_shop, output, run
+from tests.plugin.helpers import everything, in_thorough_runs, make_shop, output, run
 
 SHARED = "shop_tests"
+WITHIN = (f"--pynenc-mongo-db={SHARED}",)
 PREFIX = "pynenc_test_"
 # the commands for which the built-in role readWrite has a right on its database, as far as they are sent here
 READ_WRITE = {
@@ -106,11 +107,14 @@ def shop(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["serial", "xdist"])
 @pytest.mark.parametrize(
-    ("judge", "options"),
-    [(databases_of_runs, ()), (within_one_database, (f"--pynenc-mongo-db={SHARED}",))],
-    ids=["databases", "one database"],
+    ("judge", "options", "arguments"),
+    [
+        pytest.param(databases_of_runs, (), (), id="databases-serial"),
+        pytest.param(within_one_database, WITHIN, ("-n", "2"), id="one database-xdist"),
+        in_thorough_runs([databases_of_runs, (), ("-n", "2")], "databases-xdist"),
+        in_thorough_runs([within_one_database, WITHIN, ()], "one database-serial"),
+    ],
 )
 def test_the_least_rights_are_enough_for_run_after_run(
     shop: pytest.Pytester,

@@ -18,7 +18,7 @@ import pytest
 
 from pytest_pynenc_mongo import snapshot, story
 from pytest_pynenc_mongo.snapshot import Invocation, Queue, Runner, Snapshot, Step
-from tests.plugin.helpers import EMBEDDED, make_ini, output, run
+from tests.plugin.helpers import EMBEDDED, in_thorough_runs, make_ini, output, run
 
 STORIES = Path(__file__).parent / "stories"
 PROJECT = {"kitchen.py": "kitchen.py", "kinds.py": "test_kinds.py", "who.py": "conftest.py"}
@@ -27,8 +27,8 @@ KINDS = 15
 COMBINATIONS = [
     pytest.param("worker", (), id="worker-serial-mongomock"),
     pytest.param("runner", ("-n2",), id="runner-n2-mongomock"),
-    pytest.param("runner", (EMBEDDED,), id="runner-serial-embedded"),
-    pytest.param("worker", ("-n2", EMBEDDED), id="worker-n2-embedded"),
+    in_thorough_runs(["runner", (EMBEDDED,)], "runner-serial-embedded"),
+    in_thorough_runs(["worker", ("-n2", EMBEDDED)], "worker-n2-embedded"),
 ]
 RUN_SECONDS = 200.0
 PIDS = {"test": 10000, "": 20000, "worker": 30000, "runner": 10000}

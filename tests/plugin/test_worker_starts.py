@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import EMBEDDED, RUNNERS, SHOP, make_ini, make_shop, output, run
+from tests.plugin.helpers import SHOP, make_ini, make_shop, output, run
 
 PACKAGED_APP = """
     import os
@@ -52,10 +52,17 @@ def run_as_command(pytester: pytest.Pytester, *arguments: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("packages", [True, False], ids=["packages", "folders"])
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    ("method", "packages"),
+    [
+        pytest.param("fork", True, id="fork-packages"),
+        pytest.param("spawn", False, id="spawn-folders"),
+        pytest.param("fork", False, id="fork-folders", marks=pytest.mark.thorough),
+        pytest.param("spawn", True, id="spawn-packages", marks=pytest.mark.thorough),
+    ],
+)
 def test_it_finds_what_importlib_mode_has_imported(
-    pytester: pytest.Pytester, packages: bool, method: str
+    pytester: pytest.Pytester, packages: bool, method: str, some_runners: tuple[str, ...]
 ) -> None:
     """Modules of packages that no entry of `sys.path` leads to, with relative imports between them."""
     unit = pytester.path / "tests" / "unit"
@@ -65,17 +72,16 @@ def test_it_finds_what_importlib_mode_has_imported(
         (unit.parent / "__init__.py").touch()
     (unit / "prices.py").write_text("PRICE = 3\n")
     (unit / "helper_app.py").write_text(dedent(PACKAGED_APP))
-    (unit / "test_prices.py").write_text(dedent(PACKAGED_TESTS.format(runners=RUNNERS)))
+    (unit / "test_prices.py").write_text(dedent(PACKAGED_TESTS.format(runners=some_runners)))
     pytester.makeconftest(f"import multiprocessing; multiprocessing.set_start_method({method!r}, force=True)")
     make_ini(pytester)
     said = run_as_command(pytester, "--import-mode=importlib", "tests")
-    assert " 8 passed" in said, said
+    assert f" {2 * len(some_runners)} passed" in said, said
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", [(), (EMBEDDED,)], ids=["mongomock", "embedded"])
 def test_files_named_like_the_standard_library_s_do_no_harm(
-    pytester: pytest.Pytester, engine: tuple[str, ...]
+    pytester: pytest.Pytester, on_own_engine: tuple[str, ...]
 ) -> None:
     for name in ("types", "queue", "secrets", "selectors", "hmac", "csv"):
         (pytester.path / f"{name}.py").write_text(f"raise RuntimeError('this is the user s own {name}')\n")
@@ -95,7 +101,7 @@ def test_files_named_like_the_standard_library_s_do_no_harm(
             """
         )
     )
-    said = run_as_command(pytester, "--import-mode=importlib", *engine)
+    said = run_as_command(pytester, "--import-mode=importlib", *on_own_engine)
     assert " 2 passed" in said, said
 
 
