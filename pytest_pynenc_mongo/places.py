@@ -36,7 +36,8 @@ def none_is_free(app: "Pynenc", living: Collection["RunnerContext"], waiting: Co
     taken = Counter(each.root_runner_id for each in processes if each.runner_id in waiting)
     there = Counter(each.root_runner_id for each in processes)
     in_all = {
-        runner_id: there[runner_id] if kind == _PERSISTENT else _places_of_a_process_runner(app)
+        # of one that has just started, not all have given a sign of life
+        runner_id: max(there[runner_id], _places(app, kind))
         for runner_id, kind in runners.items()
     }
     if any(taken[runner_id] < places for runner_id, places in in_all.items()):
@@ -46,8 +47,10 @@ def none_is_free(app: "Pynenc", living: Collection["RunnerContext"], waiting: Co
     return f"all {sum(in_all.values())} of {' and '.join(kinds)} run tasks that wait: raise {settings}"
 
 
-def _places_of_a_process_runner(app: "Pynenc") -> int:
-    from pynenc.conf.config_runner import ConfigRunner
+def _places(app: "Pynenc", kind: str) -> int:
+    """Return how many processes such a runner of an app has at work at once, by pynenc's own rule."""
+    from pynenc.conf.config_runner import ConfigPersistentProcessRunner
 
-    conf = ConfigRunner(config_values=app.config_values, config_filepath=app.config_filepath)
-    return max(conf.min_parallel_slots, os.cpu_count() or 1)
+    conf = ConfigPersistentProcessRunner(config_values=app.config_values, config_filepath=app.config_filepath)
+    told = conf.num_processes if kind == _PERSISTENT else 0
+    return max(conf.min_parallel_slots, told or os.cpu_count() or 1)

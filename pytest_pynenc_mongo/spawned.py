@@ -43,7 +43,7 @@ class _Forked:
     """What a forked child is told by."""
 
     def begin(self) -> None:
-        end_with_parent()
+        _begin()
 
 
 @contextmanager
@@ -66,6 +66,14 @@ def attached(app: "Pynenc") -> Generator[None]:
                 _Hooks.forked = None
                 _use_manager(multiprocessing.Manager)
                 copyreg.dispatch_table.pop(type(app), None)
+
+
+def _begin() -> None:
+    """In a process that a runner has started, before it runs anything."""
+    end_with_parent()
+    # Ctrl-C reaches it too, and the test says what there is to say: no traceback of its own among that
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def end_with_parent() -> None:
@@ -163,7 +171,7 @@ def _rebuilt(
 ) -> "Pynenc":
     if os.getpid() != from_pid and _is_child():
         module_files.find_by(files)
-        end_with_parent()
+        _begin()
     return function(*arguments)
 
 

@@ -12,6 +12,8 @@ from tests.plugin.helpers import (
     in_thorough_runs,
     looks_for_processes,
     make_shop,
+    output,
+    run,
     start,
     wait_until,
 )
@@ -136,3 +138,36 @@ def test_xdist(pytester: pytest.Pytester, runner: str, engine: str) -> None:
     for test in ("test_hangs_in_a_runner", "test_hangs_in_a_worker"):
         assert f"interrupted: test_hang.py::{test}, in line " in printed
     assert printed.count(", waited: hang is ") == 2
+
+
+def test_ctrl_c_ends_a_process_of_a_runner_without_a_word(pytester: pytest.Pytester) -> None:
+    """It reaches each process of the terminal, and a slow machine lets it speak before it is killed."""
+    make_shop(pytester)
+    pytester.makepyfile(
+        """
+        import multiprocessing
+        import os
+        import signal
+        import pytest
+        from pytest_pynenc_mongo import RunnerError
+        from shop.app import hang
+
+        @pytest.fixture
+        def pynenc_app_config():
+            return {"runner_cls": "ProcessRunner"}
+
+        @pytest.mark.parametrize("method", ["fork", "spawn"])
+        def test_one(pynenc_app, method, request, pynenc_wait, tmp_path):
+            multiprocessing.set_start_method(method, force=True)
+            runner = request.getfixturevalue("pynenc_runner")
+            invocation = hang(str(tmp_path / "started"))
+            pynenc_wait.until((tmp_path / "started").exists)
+            (child,) = runner.child_runner_ids.values()
+            os.kill(child.process.pid, signal.SIGINT)
+            with pytest.raises(RunnerError, match="that ran hang ended with SIGINT"):
+                invocation.result
+        """
+    )
+    result = run(pytester, "-s")
+    result.assert_outcomes(passed=2)
+    assert "Traceback" not in output(result)
