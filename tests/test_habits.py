@@ -42,6 +42,16 @@ def _is_home_of_fixtures(module: str) -> bool:
     return module.startswith("tests.") and (last == "conftest" or last.startswith("test_"))
 
 
+def untested_packages(root: Path) -> list[str]:
+    """Return the packages within ours that have no folder of tests of their name."""
+    packages = [
+        each.parent
+        for package in ("pynenc_mongo", "pytest_pynenc_mongo")
+        for each in (root / package).glob("*/__init__.py")
+    ]
+    return sorted(each.name for each in packages if not any((root / "tests" / each.name).glob("test_*.py")))
+
+
 def test_a_line_is_rarely_excepted_from_a_rule() -> None:
     found = exceptions_from_rules(ROOT)
     remedy = "write it as the rule has it, or say in pyproject.toml for which files the rule is not, and why"
@@ -51,6 +61,11 @@ def test_a_line_is_rarely_excepted_from_a_rule() -> None:
 def test_fixtures_are_found_and_not_imported() -> None:
     remedy = "put a fixture into the conftest.py above its users, and a helper into a module of its own"
     assert imports_of_fixtures(ROOT) == [], remedy
+
+
+def test_each_package_has_tests_under_its_name() -> None:
+    # each of its fixtures is tested by runs, among those of the plugin
+    assert untested_packages(ROOT) == ["fixtures"]
 
 
 def test_such_lines_would_be_seen(tmp_path: Path) -> None:
@@ -65,3 +80,12 @@ def test_such_lines_would_be_seen(tmp_path: Path) -> None:
     )
     assert exceptions_from_rules(tmp_path) == ["tests/test_tea.py:1", "tests/test_tea.py:2"]
     assert imports_of_fixtures(tmp_path) == ["tests/test_tea.py:3", "tests/test_tea.py:4"]
+
+
+def test_a_package_without_tests_would_be_seen(tmp_path: Path) -> None:
+    for package in ("teapot", "kettle"):
+        (tmp_path / "pynenc_mongo" / package).mkdir(parents=True)
+        (tmp_path / "pynenc_mongo" / package / "__init__.py").touch()
+        (tmp_path / "tests" / package).mkdir(parents=True)
+    (tmp_path / "tests" / "kettle" / "test_kettle.py").touch()
+    assert untested_packages(tmp_path) == ["teapot"]
