@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pynenc_mongo.storage import shapes, verbs
-from tests import whole_lives
+from tests import reproducible, whole_lives
 from tests.hostile.damaging import BAD_JSON, Damage, Trial
 from tests.hostile.entering import EDGES_OF_TIME, visitors
 from tests.hostile.stored import Stored, filled
@@ -17,7 +17,7 @@ from tests.hostile.trying import Tally, try_documents, try_inputs
 from tests.state_backend.helpers import history
 from tests.storage.helpers import new_name
 
-SEED, COUNT = 3, 500
+SEED, COUNT = 3, 500 if reproducible.is_thorough else 200
 
 
 @pytest.fixture

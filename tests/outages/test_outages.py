@@ -48,7 +48,13 @@ def shop(any_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("fault", [Refused(NOT_PRIMARY), Broken.BEFORE], ids=["not primary", "closed"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Refused(NOT_PRIMARY), id="not primary", marks=pytest.mark.thorough),
+        pytest.param(Broken.BEFORE, id="closed"),
+    ],
+)
 def test_a_runner_goes_on_after_a_fault_at_each_command_of_a_task(
     mongomock_url: str, tmp_path: Path, fault: Fault
 ) -> None:
