@@ -1,5 +1,7 @@
 """What is too large to travel with an invocation is kept once, under the hash of its content."""
 
+import random
+
 import pytest
 
 from pynenc_mongo.client_data_store.documents import DATA
@@ -7,15 +9,16 @@ from pynenc_mongo.client_data_store.mongo_client_data_store import MongoClientDa
 from pynenc_mongo.storage.payloads import PARTS
 from tests.storage.helpers import app_on, documents_in
 
-# more than pynenc's `min_size_to_cache`, and more than a document holds
-LARGE, HUGE = "tea " * 1_000, "\N{HOT BEVERAGE}" * 6_000_000
+THRESHOLD_BYTES = 10_000  # of a text in parts
+# more than pynenc's `min_size_to_cache`, and more than that however it is compressed
+LARGE, HUGE = "tea " * 1_000, random.Random(1).randbytes(2 * THRESHOLD_BYTES).hex()
 
 type Place = tuple[str, str]
 
 
 def store_at(place: Place) -> MongoClientDataStore:
     """Return the store as one more process has it."""
-    store = app_on(*place).client_data_store
+    store = app_on(*place, chunk_threshold=THRESHOLD_BYTES).client_data_store
     assert isinstance(store, MongoClientDataStore)
     return store
 

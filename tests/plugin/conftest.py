@@ -7,12 +7,19 @@ import pytest
 
 from tests.engines import ENGINES, engines_of
 from tests.plugin.axes import in_turn, two_runners
+from tests.plugin.fork_server import import_ours
 from tests.plugin.helpers import ENGINES as OPTIONS
 from tests.plugin.helpers import MODES, RUNNERS
 
 _OURS = ("PYTEST_XDIST_", "PYTEST_PYNENC_", "PYNENC__")
 # where one of them is set, pytest prints its summary otherwise: https://docs.pytest.org/en/stable/explanation/ci.html
 _OF_CI = ("CI", "BUILD_NUMBER")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def each_module_once() -> None:
+    """Import our modules before a test does: pytester forgets those, while their packages remember them."""
+    import_ours()
 
 
 @pytest.fixture(autouse=True)

@@ -115,12 +115,16 @@ def import_all() -> None:
     hook.mark_rewrite(*PLUGINS, *OURS)
     for name in NOT_OURS:
         import_module(name)
+    import_ours()
+    sys.meta_path.remove(hook)
+    gc.freeze()
+
+
+def import_ours() -> None:
     for package in map(import_module, OURS):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not any(end in module.name for end in MAINS):
                 import_module(module.name)
-    sys.meta_path.remove(hook)
-    gc.freeze()
 
 
 def process(request: dict[str, Any], files: list[int]) -> int:

@@ -118,7 +118,7 @@ CALLS = """
 """
 
 RUNS = """
-    RUNNERS = ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
+    RUNNERS = os.environ["RUNNERS"].split()[1:]
 
     @pytest.fixture
     def pynenc_app_config(request):
@@ -263,13 +263,22 @@ def make_module(pytester: pytest.Pytester, source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "passed"), [(CALLS, 7), (RUNS, 13), (EVENTS, 2)], ids=["calls", "runs", "events"]
+    ("source", "passed", "by_runner"),
+    [(CALLS, 7, 0), (RUNS, 7, 2), (EVENTS, 2, 0)],
+    ids=["calls", "runs", "events"],
 )
 def test_what_is_so_passes_and_else_a_headline_says_what_is(
-    pytester: pytest.Pytester, on_engine: tuple[str, ...], source: str, passed: int
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    on_engine: tuple[str, ...],
+    some_runners: tuple[str, ...],
+    source: str,
+    passed: int,
+    by_runner: int,
 ) -> None:
     make_module(pytester, source)
-    run(pytester, *on_engine).assert_outcomes(passed=passed)
+    monkeypatch.setenv("RUNNERS", " ".join(some_runners))
+    run(pytester, *on_engine).assert_outcomes(passed=passed + by_runner * len(some_runners[1:]))
 
 
 def test_a_failure_shows_the_user_s_line_the_headline_and_the_story_once(pytester: pytest.Pytester) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pytest_pynenc_mongo
-from tests.plugin.helpers import run
+from tests.plugin.helpers import in_thorough_runs, run
 
 ROOT = Path(__file__).parents[2]
 CRASH = "test_nobody_waits_for_a_dead_worker"
@@ -16,8 +16,12 @@ CRASH = "test_nobody_waits_for_a_dead_worker"
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
-    [(".",), ("examples",), ("-c", "examples/pytest.ini", "examples"), ("examples/tests/test_crash.py",)],
-    ids=" ".join,
+    [
+        pytest.param((".",), id="."),
+        pytest.param(("-c", "examples/pytest.ini", "examples"), id="-c examples/pytest.ini examples"),
+        in_thorough_runs([("examples",)], "examples"),
+        in_thorough_runs([("examples/tests/test_crash.py",)], "examples/tests/test_crash.py"),
+    ],
 )
 def test_a_test_of_the_example_runs_from_the_root(arguments: tuple[str, ...]) -> None:
     # of the product's own tests their first conftest.py and a few files are enough

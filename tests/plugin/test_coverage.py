@@ -57,6 +57,7 @@ def settings_of_page() -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(120)
 def test_task_code_is_measured(pytester: pytest.Pytester, some_runners: tuple[str, ...]) -> None:
     """Each runner has a module of tasks, of its name."""

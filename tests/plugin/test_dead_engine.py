@@ -146,7 +146,7 @@ def said_once(result: pytest.RunResult, sentence: str) -> None:
 
 
 # the first one is looked at under xdist, too
-IN_THOROUGH_RUNS = ("calling a task", "waiting for something else", "in a fixture")
+IN_THOROUGH_RUNS = ("calling a task", "waiting for something else", "waiting for a worker", "in a fixture")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests.plugin.helpers import SHOP, make_shop, output, run
 SOON_SECONDS = 20.0
 FAILING = """
     import multiprocessing
+    import os
     import threading
     import time
     import pytest
@@ -34,7 +35,7 @@ FAILING = """
     def test_timeout(pynenc_app, pynenc_worker, tmp_path):
         hang(str(tmp_path / "started")).result
 
-    @pytest.mark.parametrize("runner", ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"])
+    @pytest.mark.parametrize("runner", os.environ["RUNNERS"].split()[1:])
     class TestProcesses:
         @pytest.fixture
         def pynenc_app_config(self, runner):
@@ -67,14 +68,20 @@ DOZE = """
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_nothing_waits_for_its_tasks_and_processes(
-    pytester: pytest.Pytester, on_engine: tuple[str, ...], in_mode: tuple[str, ...]
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    on_engine: tuple[str, ...],
+    in_mode: tuple[str, ...],
+    some_runners: tuple[str, ...],
 ) -> None:
     # longer than the run may take: no test waits for that
     make_shop(pytester, "pynenc_mongo_runner_timeout = 300", source=dedent(SHOP) + dedent(DOZE))
     pytester.makepyfile(FAILING)
+    monkeypatch.setenv("RUNNERS", " ".join(some_runners))
+    with_processes = len(some_runners[1:])
     result = run(pytester, *on_engine, *in_mode, "--dist=loadfile", seconds=100)
     # a timeout fails a test once, too
-    result.assert_outcomes(failed=7, passed=4)
+    result.assert_outcomes(failed=4 + with_processes, passed=1 + with_processes)
     assert "Timeout (>2.0s)" in output(result)
     left_behind = [line for line in output(result).splitlines() if "was left behind" in line]
     assert len(left_behind) == 1

@@ -160,7 +160,7 @@ def inner(pytester: pytest.Pytester) -> Iterator[Run]:
         pytest.param((), signal.SIGKILL, 5.0, id="SIGKILL"),
         pytest.param((), signal.SIGTERM, 5.0, id="SIGTERM"),
         # xdist's own processes wait five seconds for their test before they interrupt it
-        pytest.param(("-n", "2"), signal.SIGKILL, 5.0 + 10.0, id="xdist-SIGKILL"),
+        in_thorough_runs((("-n", "2"), signal.SIGKILL, 5.0 + 10.0), "xdist-SIGKILL"),
     ],
 )
 def test_nothing_outlives_a_killed_run(
@@ -232,7 +232,7 @@ def test_nothing_is_left_of_an_interrupted_run_with_its_own_engine(
         pytest.param(("-k", "test_passes", "-n", "2"), pytest.ExitCode.OK, id="xdist"),
         pytest.param(("-k", "test_exits"), 7, id="pytest.exit"),
         # nobody is at the keyboard: the debugger reads the end of its input, and quits
-        pytest.param(("-k", "test_fails", "--pdb"), pytest.ExitCode.INTERRUPTED, id="pdb"),
+        in_thorough_runs((("-k", "test_fails", "--pdb"), pytest.ExitCode.INTERRUPTED), "pdb"),
         pytest.param(("-k", "test_has_a_task_that_hangs"), pytest.ExitCode.OK, id="hanging task"),
         # its worker is gone when the test ends, which is reported
         in_thorough_runs(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.helpers import make_shop, run
+from tests.plugin.helpers import in_thorough_runs, make_shop, run
 
 # each setting is said otherwise by the project, by a section of it, and by the environment
 PYPROJECT = """
@@ -76,7 +76,7 @@ WISHES = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runner", ["pynenc_runner", "pynenc_worker"])
+@pytest.mark.parametrize("runner", [in_thorough_runs(["pynenc_runner"]), "pynenc_worker"])
 def test_a_test_s_own_config_wins_in_each_process(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, runner: str
 ) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.helpers import RUNNERS, in_thorough_runs, make_shop, output, run
+from tests.plugin.helpers import RUNNERS, make_shop, output, run
 
 TESTS = f"""
     import multiprocessing
@@ -71,8 +71,9 @@ START_METHODS = """
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("method", ["spawn", in_thorough_runs(["forkserver"])])
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_each_runner_runs_tasks_however_processes_start(
     pytester: pytest.Pytester, method: str, on_engine: tuple[str, ...]
 ) -> None:

@@ -9,7 +9,7 @@ DEAD = """
     from pynenc.invocation.dist_invocation import DistributedInvocationGroup
     from shop.app import brew, die, hang, wait_for_one_who_dies
 
-    PROCESS_RUNNERS = ["ProcessRunner", "PersistentProcessRunner", "MultiThreadRunner"]
+    PROCESS_RUNNERS = os.environ["RUNNERS"].split()[1:]
 
     @pytest.fixture
     def pynenc_app_config(request):
@@ -100,7 +100,13 @@ DEAD = """
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_who_ran_it_has_ended(
-    pytester: pytest.Pytester, on_engine: tuple[str, ...], in_mode: tuple[str, ...]
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    on_engine: tuple[str, ...],
+    in_mode: tuple[str, ...],
+    some_runners: tuple[str, ...],
 ) -> None:
     waits.make(pytester, test_dead=DEAD)
-    run(pytester, *on_engine, *in_mode, seconds=100).assert_outcomes(passed=14)
+    monkeypatch.setenv("RUNNERS", " ".join(some_runners))
+    passed = 8 + 2 * len(some_runners[1:])
+    run(pytester, *on_engine, *in_mode, seconds=100).assert_outcomes(passed=passed)
