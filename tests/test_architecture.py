@@ -1,6 +1,7 @@
 """docs/architecture.md names every module of both packages, and no other; so with pages on collections."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,15 @@ def test_the_page_about_clusters_keeps_collections_with_a_unique_index_whole() -
     assert unique <= set(re.findall(r"^\| `(\w+)`", whole, flags=re.MULTILINE))
     assert named
     assert not named & unique
+
+
+def test_each_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
+    names = {re.split(r"[^\w-]", each)[0].lower() for each in wanted} - {project["name"]}
+    table = PAGE.partition("## Dependencies, each with its reason")[2].partition("\n## ")[0]
+    told = " ".join(re.findall(r"^\| ([^|]+) \|", table, flags=re.MULTILINE)).lower()
+    assert names - set(re.findall(r"[\w-]+", told)) == set()

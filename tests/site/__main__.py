@@ -18,13 +18,14 @@ PAGES = (
     "reference/fixtures.html",
     "reference/options.html",
     "architecture.html",
-    "adr/0037-when-a-wait-ends.html",
+    "adr/0022-a-wait-asks-whether-a-result-can-come.html",
 )
 WIDTHS = {"wide": 1400, "narrow": 390}
 
 
 def main(site: Path, pictures: Path) -> int:
-    if wrong := list(links.broken(site)):
+    missing = [f"{page}: no such page to take a picture of" for page in PAGES if not (site / page).is_file()]
+    if wrong := [*missing, *links.broken(site)]:
         print("\n".join(wrong), file=sys.stderr)
         return 1
     if chromium.program() is None:
