@@ -50,7 +50,7 @@ demo: venv
 	@$(BIN)/python -m pytest -c examples/pytest.ini examples -n 2 --pynenc-mongo-url embedded://
 
 test: venv
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(URL),--pynenc-mongo-url='$(URL)') $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(if $(URL),--pynenc-mongo-url='$(URL)') $(ARGS)
 
 test-all: override ARGS += --thorough
 test-all: test

@@ -31,4 +31,4 @@ for package in (pynenc_mongo, pytest_pynenc_mongo):
     assert (place.parent / "py.typed").is_file(), f"{place.parent} has no py.typed"
 PYTHON
 # those that read the sources or the repository itself have nothing to read here
-.venv/bin/python -m pytest -n 2 --dist worksteal --ignore tests/mutants --ignore tests/test_architecture.py "$@"
+.venv/bin/python -m pytest -n 3 --dist worksteal --ignore tests/mutants --ignore tests/test_architecture.py "$@"

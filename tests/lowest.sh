@@ -19,4 +19,4 @@ for wanted in tomllib.loads(Path("pyproject.toml").read_text())["project"]["depe
 PYTHON
 cat "$outside/lowest.txt"
 "$outside/bin/uv" pip install --quiet --python "$outside/bin/python" --constraint "$outside/lowest.txt" --editable '.[dev]'
-"$outside/bin/python" -m pytest -n 2 --dist worksteal "$@"
+"$outside/bin/python" -m pytest -n 3 --dist worksteal "$@"

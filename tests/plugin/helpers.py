@@ -27,7 +27,8 @@ MODES = {"serial": (), "xdist": ("-n", "2")}
 
 # other plugins of this environment, which cost time
 _PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
-ARGUMENTS = (*_PLUGINS, "-W", "error")
+# where a test hangs is told before its run is given up
+ARGUMENTS = (*_PLUGINS, "-W", "error", "-o", "faulthandler_timeout=25")
 
 SHOP = """
     import os
@@ -112,7 +113,11 @@ def run(pytester: pytest.Pytester, *arguments: str, seconds: float = RUN_SECONDS
 
 def run_new(pytester: pytest.Pytester, *arguments: str, seconds: float = RUN_SECONDS) -> pytest.RunResult:
     """Do what `run` does in a new process, whatever the costs."""
-    return pytester.runpytest_subprocess(*ARGUMENTS, *arguments, timeout=seconds)
+    try:
+        return pytester.runpytest_subprocess(*ARGUMENTS, *arguments, timeout=seconds)
+    except pytester.TimeoutExpired:
+        said = [(pytester.path / name).read_text(errors="replace") for name in ("stdout", "stderr")]
+        pytest.fail("\n".join([f"the run has not ended within {seconds:g} s; it has printed:", *said]))
 
 
 def in_thorough_runs(case: Sequence[object], case_id: str | None = None) -> Any:
