@@ -14,12 +14,15 @@ copyright = author  # Sphinx's name
 version = release = installed(project)
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.intersphinx", "our_tables", "our_picture"]
-exclude_patterns = ["_build", "_ext", "performance"]
+exclude_patterns = ["_build", "_ext", "_static", "performance"]
 nitpicky = False
 
 html_theme = "furo"
 html_title = project
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
+smartquotes = False  # two hyphens are those of an option
 html_theme_options = {"navigation_with_keys": True}
 
 myst_enable_extensions = ["colon_fence", "deflist"]

@@ -69,7 +69,8 @@ def _function_of(fixture: Any) -> Any:
 
 
 def _returned(function: Any) -> str:
-    hint = str(inspect.signature(function).return_annotation).replace("'", "")
+    annotation = inspect.signature(function).return_annotation
+    hint = inspect.formatannotation(annotation).replace("'", "")
     hint = re.sub(r"\b(?:\w+\.)+(?=\w)", "", hint)
     # what a generator yields, and nothing of what it is sent or returns
     return re.sub(r"^(?:Generator|Iterator)\[(.*?)(?:, None, None)?\]$", r"\1", hint)

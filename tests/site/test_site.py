@@ -48,6 +48,17 @@ def test_links_that_lead_nowhere_are_named_with_their_page(tmp_path: Path) -> No
     ]
 
 
+def test_markdown_that_is_left_is_named(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(
+        "<p>at <code>`*/5`</code> and (`*/5</p><ul><li>*`)</li></ul><p>[tea](tea.md)</p><pre>`[a](b)`</pre>"
+    )
+    assert list(links.broken(tmp_path)) == [
+        "index.html: Markdown is left: and (`*/5",
+        "index.html: Markdown is left: *`)",
+        "index.html: Markdown is left: [tea](tea.md)",
+    ]
+
+
 def test_on_pypi_each_link_of_readme_leads_to_where_the_project_lives(hook: ModuleType) -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     relative = hook.RELATIVE.findall(text)
