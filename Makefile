@@ -53,7 +53,7 @@ test: venv
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(if $(URL),--pynenc-mongo-url='$(URL)') $(ARGS)
 
 test-all: override ARGS += --thorough
-test-all: test
+test-all: $(VENV)/.plots-ready test
 
 dist-test: venv
 	@tests/distribution.sh $(ARGS)
@@ -92,6 +92,10 @@ $(VENV)/.docs-ready: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
+$(VENV)/.plots-ready: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[plots]'
+	@touch $@
+
 conformance: venv
 	@$(BIN)/python -m tests.conformance.report $(if $(URL),--url '$(URL)') $(ARGS)
 
@@ -105,7 +109,7 @@ check: venv
 	@cd examples && MYPYPATH=tests ../$(BIN)/mypy --config-file ../pyproject.toml shop tests
 	@$(BIN)/lint-imports
 
-bench: venv
+bench: $(VENV)/.plots-ready
 	@$(BIN)/python -m benchmarks --json docs/performance/figures.json --plots docs/performance $(BENCH)
 
 bench-quick: venv
