@@ -21,6 +21,7 @@ USER = "ann"
 # of `encrypted`; nothing else says these
 PASSWORD, KEY_PASSWORD = "Zwetschgenkuchen", "Marillenknoedel"
 _START_SECONDS = 30.0
+ROOT = Path(__file__).parents[1]
 
 
 def standalone(directory: str) -> str:
@@ -116,7 +117,9 @@ KINDS: dict[str, Kind] = {
 def running(kind: Kind, directory: Path) -> Iterator[str]:
     """Run one in a child process; its data are in a directory."""
     command = [sys.executable, "-m", "tests.secantus_main", kind.__name__, str(directory), str(os.getpid())]
-    child = processes.start_child(command, directory / "server.log")
+    # a test may be in another folder, and the distribution's tests are not installed
+    search_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    child = processes.start_child(command, directory / "server.log", environment={"PYTHONPATH": search_path})
     try:
         yield child.first_line(_START_SECONDS)
     finally:

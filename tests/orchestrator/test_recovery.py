@@ -23,11 +23,16 @@ from tests.storage.helpers import in_threads
 
 ELSEWHERE = set(InvocationStatus) - {*READY, *HALFWAY, InvocationStatus.PENDING}
 LONG_AGO, JUST_NOW = timedelta(minutes=1), timedelta(seconds=1)
+# between the two; pynenc's five seconds may pass between two lines of a test on a slow machine
+PENDING_SECONDS = 30.0
 
 
 @pytest.fixture
 def app(place: tuple[str, str]) -> Iterator[Pynenc]:
-    with wiring.rewired(shop.app, wiring.settings(TestDatabase(TestServer(place[0]), place[1]))) as rewired:
+    settings = wiring.settings(
+        TestDatabase(TestServer(place[0]), place[1]), {"max_pending_seconds": PENDING_SECONDS}
+    )
+    with wiring.rewired(shop.app, settings) as rewired:
         yield rewired
 
 
