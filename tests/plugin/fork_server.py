@@ -111,7 +111,9 @@ def tell_the_end(sources: selectors.BaseSelector, key: selectors.SelectorKey) ->
 def import_all() -> None:
     """Import what a run imports, in the way it does: pytest rewrites what belongs to plugins."""
     del sys.path[0]  # where this script is
-    hook = assertion.install_importhook(get_config([]))
+    config = get_config([])
+    vars(config).setdefault("inicfg", {})  # the hook of pytest 8.0 looks into it, and no run has filled it
+    hook = assertion.install_importhook(config)
     hook.mark_rewrite(*PLUGINS, *OURS)
     for name in NOT_OURS:
         import_module(name)
