@@ -49,7 +49,9 @@ _scalars = st.one_of(
     _int64s.map(Int64),
     st.floats(),
     _texts,
-    st.builds(Binary, st.binary(max_size=20), st.sampled_from((0, 1, 5, 6, 128, 255))),
+    st.builds(
+        Binary, st.binary(max_size=20), st.sampled_from((0, 1, 5, 6, 128, 254))
+    ),  # 255 fails in pymongo 4.11
     st.builds(Binary, st.binary(min_size=16, max_size=16), st.sampled_from((3, 4))),  # those of a UUID
     st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)),  # pymongo takes it for UTC
     _int64s.map(DatetimeMS),
