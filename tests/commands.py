@@ -71,7 +71,7 @@ def logged_commands(url: str) -> Iterator[CommandLog]:
     """Log what the clients of this process that are opened meanwhile send to `url`."""
     log = CommandLog()
     client.close_server(url)
-    with mock.patch.object(client, "MongoClient", partial(MongoClient, event_listeners=[log])):
+    with mock.patch.object(client, "_Client", partial(MongoClient, event_listeners=[log])):
         yield log
         client.close_server(url)
 

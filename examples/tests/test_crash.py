@@ -53,8 +53,8 @@ def test_a_cake_survives_its_baker(
 
 
 def test_nobody_waits_for_a_dead_worker(pynenc_worker: Worker, tmp_path: Path) -> None:
-    cake = orders.bake_cake(str(tmp_path / "never"))
     pynenc_worker.kill()
+    cake = orders.bake_cake(str(tmp_path / "never"))
     with pytest.raises(RunnerError, match=f"worker {pynenc_worker.pid} ended with SIGKILL"):
         _ = cake.result
 

@@ -136,6 +136,15 @@ def _forgotten_when_closed(key: _ClientKey, client: MongoClient[Any]) -> MongoCl
     return client
 
 
+class _Client(MongoClient[Any]):
+    """pymongo's, but for its repr: before pymongo 4.20 that has the passwords of keys and proxies in it."""
+
+    masked_url = ""
+
+    def __repr__(self) -> str:
+        return f"MongoClient({self.masked_url!r})"
+
+
 def _key(address: MongoAddress, limits: ClientLimits) -> _ClientKey:
     credentials = (address.username, address.password, address.auth_source)
     return _ClientKey(address.url, credentials, limits)
@@ -149,7 +158,8 @@ def _connect(address: MongoAddress, limits: ClientLimits) -> MongoClient[Any]:
     except ValueError as error:
         raise MongoConfigError(f"{error} ({address.source})") from None
     try:
-        client: MongoClient[Any] = MongoClient(url, **_options(url, address, limits))
+        client = _Client(url, **_options(url, address, limits))
+        client.masked_url = address.masked
     except (InvalidURI, ConfigurationError, ValueError, TypeError, OSError) as error:
         raise MongoConfigError(f"{address.masked} ({address.source}): {error}") from None
     try:

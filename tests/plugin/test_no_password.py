@@ -75,7 +75,7 @@ FAILING = """
 
         with monkeypatch.context() as patch:
             client.close_all()
-            patch.setattr(client, "MongoClient", refuse)
+            patch.setattr(client, "_Client", refuse)
             fail()
 
     def test_a_command_is_refused(pynenc_app, pynenc_mongo_db):

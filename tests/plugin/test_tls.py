@@ -41,7 +41,8 @@ def test_who_has_its_authority_and_a_password_is_let_in(encrypted_url: str) -> N
             "other.pem",
             "have its URL name the CA that signed its certificate (tlsCAFile). The driver says",
         ),
-        ("ca.pem", "none.pem", "The tlscafile file is not readable"),
+        # by the driver's release
+        ("ca.pem", "none.pem", "The tlscafile file is not readable|No such file or directory"),
         ("&tls.*", "", "correct the address, or say tls=true where it speaks TLS"),
         (f":{PASSWORD}", f":x{PASSWORD}", "correct the user, the password or the authSource in its URL"),
         (f"{USER}:{PASSWORD}@", "", "requires authentication; name a user and a password in its URL"),
@@ -56,7 +57,7 @@ def test_who_is_not_is_told_what_to_do(
     with pytest.raises(PynencMongoTestError) as refused:
         use(re.sub(pattern, replacement, encrypted_url))
     said = f"{refused.value!s} {refused.value!r}"
-    assert message in said
+    assert any(each in said for each in message.split("|"))
     assert "mongodb://" in said
     assert PASSWORD not in said
     assert KEY_PASSWORD not in said

@@ -33,7 +33,7 @@ def options_for(
         given.update(options)
         raise ConfigurationError("that is enough")
 
-    monkeypatch.setattr(client, "MongoClient", refuse)
+    monkeypatch.setattr(client, "_Client", refuse)
     address = MongoAddress(url, "shop", "a test", *credentials)
     raised(MongoConfigError, partial(client.client_at, address, limits))
     return given
@@ -84,7 +84,7 @@ def concerns_at(url: str) -> tuple[str, dict[str, Any], str | None]:
         opened.append(MongoClient(*args, **options))
         return opened[0]
 
-    with mock.patch.object(client, "MongoClient", open_client):
+    with mock.patch.object(client, "_Client", open_client):
         raised(MongoUnreachableError, lambda: client.database_at(address_of(url, "shop"), quickly))
     things = opened[0]["shop"]["things"]
     return things.read_preference.name, things.write_concern.document, things.read_concern.level

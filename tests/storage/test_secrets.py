@@ -10,7 +10,7 @@ from pynenc_mongo.conf.address import database_in, mask_url
 from pynenc_mongo.conf.config_mongo import ClientLimits, ConfigMongo
 from pynenc_mongo.errors import PynencMongoError
 from pynenc_mongo.storage import client
-from tests.storage.helpers import raised
+from tests.storage.helpers import address_of, new_name, raised
 
 SECRET = "hunter2"
 QUICKLY = ClientLimits(connect_seconds=0.01)
@@ -128,3 +128,20 @@ def test_the_password_setting_is_never_said() -> None:
 def test_the_password_of_a_refused_address_is_never_said() -> None:
     conf = ConfigMongo({"mongo_url": f"mongodb://ann:{SECRET}@localhost", "mongo_host": "localhost"})
     assert SECRET not in str(raised(PynencMongoError, conf.address))
+
+
+def test_a_client_shows_its_url_and_no_password(any_url: str) -> None:
+    url = f"{any_url}{'&' if '?' in any_url else '?'}appname=shop"
+    opened = client.client_at(address_of(url, new_name()))
+    assert repr(opened) == f"MongoClient({mask_url(url)!r})"
+    client.close_server(url)
+
+
+@pytest.mark.parametrize("url", WELL_FORMED)
+def test_what_a_client_shows_is_masked(url: str) -> None:
+    """By itself it would be, but for pymongo before 4.20, which shows the passwords of keys and proxies."""
+    shown = client._Client("mongodb://localhost:1", connect=False)
+    shown.masked_url = address_of(url, "shop").masked
+    assert repr(shown).startswith("MongoClient('mongodb")
+    assert SECRET not in repr(shown)
+    shown.close()

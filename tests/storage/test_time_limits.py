@@ -72,7 +72,7 @@ def test_it_waits_no_longer_than_an_operation_may_take(mongomock_url: str) -> No
 @contextmanager
 def client_that_calls(call: Callable[[], object], *, after: int) -> Iterator[None]:
     listener = _AfterFailures(after, call)
-    with mock.patch.object(client, "MongoClient", partial(MongoClient, event_listeners=[listener])):
+    with mock.patch.object(client, "_Client", partial(MongoClient, event_listeners=[listener])):
         yield
 
 
