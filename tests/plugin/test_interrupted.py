@@ -159,6 +159,8 @@ def test_ctrl_c_ends_a_process_of_a_runner_without_a_word(pytester: pytest.Pytes
         @pytest.mark.parametrize("method", ["fork", "spawn"])
         def test_one(pynenc_app, method, request, pynenc_wait, tmp_path):
             multiprocessing.set_start_method(method, force=True)
+            # as in a terminal: what a script starts in its background ignores Ctrl-C, and so do its children
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             runner = request.getfixturevalue("pynenc_runner")
             invocation = hang(str(tmp_path / "started"))
             pynenc_wait.until((tmp_path / "started").exists)
