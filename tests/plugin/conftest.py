@@ -62,9 +62,14 @@ def on_each_engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def some_runners(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """Two of pynenc's runners, for what is not about how they differ; with `--thorough` all of them."""
-    return RUNNERS if request.config.getoption("thorough") else two_runners(request.node.nodeid)
+def some_runners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Two of pynenc's runners, for what is not about how they differ; with `--thorough` all of them.
+
+    Inner runs find their names in the variable `RUNNERS`.
+    """
+    runners = RUNNERS if request.config.getoption("thorough") else two_runners(request.node.nodeid)
+    monkeypatch.setenv("RUNNERS", " ".join(runners))
+    return runners
 
 
 @pytest.fixture

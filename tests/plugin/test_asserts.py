@@ -269,7 +269,6 @@ def make_module(pytester: pytest.Pytester, source: str) -> None:
 )
 def test_what_is_so_passes_and_else_a_headline_says_what_is(
     pytester: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
     on_engine: tuple[str, ...],
     some_runners: tuple[str, ...],
     source: str,
@@ -277,7 +276,6 @@ def test_what_is_so_passes_and_else_a_headline_says_what_is(
     by_runner: int,
 ) -> None:
     make_module(pytester, source)
-    monkeypatch.setenv("RUNNERS", " ".join(some_runners))
     run(pytester, *on_engine).assert_outcomes(passed=passed + by_runner * len(some_runners[1:]))
 
 

@@ -69,7 +69,6 @@ DOZE = """
 @pytest.mark.timeout(120)
 def test_nothing_waits_for_its_tasks_and_processes(
     pytester: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
     on_engine: tuple[str, ...],
     in_mode: tuple[str, ...],
     some_runners: tuple[str, ...],
@@ -77,7 +76,6 @@ def test_nothing_waits_for_its_tasks_and_processes(
     # longer than the run may take: no test waits for that
     make_shop(pytester, "pynenc_mongo_runner_timeout = 300", source=dedent(SHOP) + dedent(DOZE))
     pytester.makepyfile(FAILING)
-    monkeypatch.setenv("RUNNERS", " ".join(some_runners))
     with_processes = len(some_runners[1:])
     result = run(pytester, *on_engine, *in_mode, "--dist=loadfile", seconds=100)
     # a timeout fails a test once, too

@@ -84,7 +84,6 @@ def test_a_variable_that_names_a_store_is_refused_where_it_is_set_during_a_test(
 @pytest.mark.slow
 def test_a_variable_that_came_all_the_same_moves_no_app(
     pytester: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
     on_engine: tuple[str, ...],
     some_runners: tuple[str, ...],
 ) -> None:
@@ -128,7 +127,6 @@ def test_a_variable_that_came_all_the_same_moves_no_app(
             assert is_stored(pynenc_mongo_db)
         """
     )
-    monkeypatch.setenv("RUNNERS", " ".join(some_runners))
     run(pytester, *on_engine).assert_outcomes(passed=2 * len(some_runners) + 2)
 
 

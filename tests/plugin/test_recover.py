@@ -195,11 +195,9 @@ WAITS_FOR = """
 @pytest.mark.slow
 def test_other_ways_to_die(
     pytester: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
     on_engine: tuple[str, ...],
     some_runners: tuple[str, ...],
 ) -> None:
     pytester.makeconftest(CONFTEST + WAITS_FOR)
     pytester.makepyfile(CRASHES)
-    monkeypatch.setenv("RUNNERS", " ".join(some_runners))
     run(pytester, *on_engine).assert_outcomes(passed=3 + 2 * len(some_runners[1:]))

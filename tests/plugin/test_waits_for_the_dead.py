@@ -101,12 +101,10 @@ DEAD = """
 @pytest.mark.timeout(120)
 def test_who_ran_it_has_ended(
     pytester: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
     on_engine: tuple[str, ...],
     in_mode: tuple[str, ...],
     some_runners: tuple[str, ...],
 ) -> None:
     waits.make(pytester, test_dead=DEAD)
-    monkeypatch.setenv("RUNNERS", " ".join(some_runners))
     passed = 8 + 2 * len(some_runners[1:])
     run(pytester, *on_engine, *in_mode, seconds=100).assert_outcomes(passed=passed)

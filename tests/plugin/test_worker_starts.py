@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import SHOP, make_ini, make_shop, output, run
+from tests.plugin.helpers import SHOP, in_thorough_runs, make_ini, make_shop, output, run
 
 PACKAGED_APP = """
     import os
@@ -60,8 +60,8 @@ def run_as_command(pytester: pytest.Pytester, *arguments: str) -> str:
     [
         pytest.param("fork", True, id="fork-packages"),
         pytest.param("spawn", False, id="spawn-folders"),
-        pytest.param("fork", False, id="fork-folders", marks=pytest.mark.thorough),
-        pytest.param("spawn", True, id="spawn-packages", marks=pytest.mark.thorough),
+        in_thorough_runs(["fork", False], "fork-folders"),
+        in_thorough_runs(["spawn", True], "spawn-packages"),
     ],
 )
 def test_it_finds_what_importlib_mode_has_imported(
