@@ -1,7 +1,8 @@
 """Forks a run of pytest for each request: a script, whose processes have imported already what a run imports.
 
 A request has the run's arguments, folder and environment, its standard files, a line for the answers (the
-process id and, when it has ended, the exit code), and one for requests of its own: those for xdist's workers.
+process id and, when it has ended, the exit code), and one for requests of its own: those for xdist's workers,
+and for mongomock servers.
 """
 
 import contextlib
@@ -15,12 +16,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import IO, Any
 
 import pytest
 from _pytest import assertion
@@ -34,6 +37,8 @@ OURS = ("pynenc_mongo", "pytest_pynenc_mongo")
 NOT_OURS = ("pynenc.builder", "pynenc.runner", "pymongo", "xdist.plugin", "pytest_timeout", "pytest_socket")
 # what runs in processes of its own
 MAINS = ("_main", "mongomock_server.")
+# what only the process of a mongomock server imports, found when it was: runs do without
+OF_SERVERS: dict[str, ModuleType] = {}
 REQUEST_BYTES = 1 << 20
 # what an interpreter reads when it starts, and no more
 READ_AT_START = ("PYTHON", "COVERAGE_", "LD_", "LC_", "LANG")
@@ -46,7 +51,7 @@ def read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
 class Forked:
     """A process that was forked, as `subprocess.Popen` has it."""
 
-    stdin = None  # at its end, or the caller's
+    stdin: IO[bytes] | None = None  # at its end, or the caller's
 
     def __init__(self, line: socket.socket, request: dict[str, Any], standard: Sequence[int]) -> None:
         self._answers, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -60,7 +65,7 @@ class Forked:
         self._answers.settimeout(timeout)
         try:
             self.returncode = json.loads(self._answers.recv(100))
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             raise subprocess.TimeoutExpired("pytest", timeout or 0) from None
         except BaseException:  # the outer test's own limit
             self._answers.close()
@@ -71,6 +76,32 @@ class Forked:
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
+
+
+class ForkedServer(Forked):
+    """A mongomock server that was forked: one thread waits for its end, and others ask for it."""
+
+    def __init__(self, line: socket.socket, request: dict[str, Any], log: IO[bytes]) -> None:
+        (its_input, ours), (answers, its_output) = os.pipe(), os.pipe()
+        super().__init__(line, request, (its_input, its_output, log.fileno()))
+        os.close(its_input)
+        os.close(its_output)
+        self.stdin, self.stdout = os.fdopen(ours, "wb"), os.fdopen(answers, "rb")
+        self._lock = threading.Lock()
+
+    def wait(self, timeout: float | None = None) -> int:
+        with self._lock:
+            return super().wait(timeout) if self.returncode is None else self.returncode
+
+    def poll(self) -> int | None:
+        if not self._lock.locked():  # else who waits will know first
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.wait(0)
+        return self.returncode
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            super().kill()
 
 
 def main() -> int:
@@ -119,6 +150,7 @@ def import_all() -> None:
         import_module(name)
     import_ours()
     sys.meta_path.remove(hook)
+    import_mongomock()
     gc.freeze()
 
 
@@ -129,8 +161,16 @@ def import_ours() -> None:
                 import_module(module.name)
 
 
+def import_mongomock() -> None:
+    before = set(sys.modules)
+    with warnings.catch_warnings(action="ignore"):
+        import_module("pynenc_mongo.mongomock_server.__main__")
+        import_module("pynenc_mongo.mongomock_server.server")
+    OF_SERVERS.update({name: sys.modules.pop(name) for name in set(sys.modules) - before})
+
+
 def process(request: dict[str, Any], files: list[int]) -> int:
-    """Be the process of a request: a run, or a worker of xdist's in one."""
+    """Be the process of a request: a run, a worker of xdist's in one, or a mongomock server."""
     *standard, answers, line = files
     os.close(answers)
     for number, file in enumerate(standard):
@@ -142,9 +182,13 @@ def process(request: dict[str, Any], files: list[int]) -> int:
     time.tzset()
     random.seed()
     sys.path[:0] = [request["folder"], *request["environment"]["PYTHONPATH"].split(os.pathsep)]
-    fork_gateways(socket.socket(fileno=line))
-    arguments = request["arguments"]
-    return gateway() if arguments is None else run(arguments)
+    if request["kind"] == "server":
+        os.close(line)
+        return serve(request["arguments"])
+    requests = socket.socket(fileno=line)
+    fork_gateways(requests)
+    fork_servers(requests)
+    return gateway() if request["kind"] == "gateway" else run(request["arguments"])
 
 
 def run(arguments: list[str]) -> int:
@@ -172,13 +216,44 @@ def fork_gateways(line: socket.socket) -> None:
                 super().__init__(args, execmodel)
                 return
             (its_input, ours), (answers, its_output) = os.pipe(), os.pipe()
-            request = {"arguments": None, "folder": str(Path.cwd()), "environment": {**os.environ}}
-            self.popen = Forked(line, request, (its_input, its_output, 2))
+            self.popen = Forked(line, request_for("gateway"), (its_input, its_output, 2))
             os.close(its_input)
             os.close(its_output)
             Popen2IO.__init__(self, os.fdopen(ours, "wb"), os.fdopen(answers, "rb"), execmodel)
 
     gateway_io.Popen2IOMaster = Gateway  # type: ignore[misc]
+
+
+def fork_servers(line: socket.socket) -> None:
+    """Have the mongomock servers of this process forked, while its variables for Python are as now."""
+    from pynenc_mongo.mongomock_server import process
+
+    before = read_at_start(os.environ)
+
+    def popen(command: list[str], *, stderr: IO[bytes], **settings: Any) -> Any:
+        if read_at_start(os.environ) != before:
+            return subprocess.Popen(command, stderr=stderr, **settings)
+        return ForkedServer(line, request_for("server", *command[-2:]), stderr)
+
+    vars(process)["subprocess"] = SimpleNamespace(Popen=popen, PIPE=subprocess.PIPE)
+
+
+def serve(arguments: list[str]) -> int:
+    """Be the process of pynenc_mongo/mongomock_server/process.py."""
+    sys.modules.update(OF_SERVERS)
+    from pynenc_mongo.mongomock_server.__main__ import main as serve
+
+    os.setsid()
+    return serve([arguments[0], str(os.getppid())])
+
+
+def request_for(kind: str, *arguments: str) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "arguments": arguments,
+        "folder": str(Path.cwd()),
+        "environment": {**os.environ},
+    }
 
 
 if __name__ == "__main__":

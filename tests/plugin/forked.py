@@ -42,6 +42,7 @@ class _Server:
     def fork(self, arguments: tuple[str, ...], stdout: IO[str], stderr: IO[str]) -> Forked:
         path = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
         request = {
+            "kind": "run",
             "arguments": arguments,
             "folder": str(Path.cwd()),
             "environment": {**os.environ, "PYTHONPATH": path},
