@@ -14,6 +14,7 @@ from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from tests import secantus_main
 from tests.commands import CommandLog, logged_commands
 from tests.engines import WITH_INDEXES, engines_of, server_of
+from tests.found_once import found_once
 from tests.storage.helpers import address_of, new_name
 
 
@@ -30,6 +31,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for name, chosen in (("any_url", engines), ("indexed_url", indexed)):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, chosen, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def apps_are_made_fast() -> Iterator[None]:
+    with found_once():
+        yield
 
 
 @pytest.fixture(scope="session")
