@@ -9,6 +9,7 @@ import contextlib
 import functools
 import gc
 import json
+import multiprocessing
 import os
 import pkgutil
 import random
@@ -40,6 +41,9 @@ NOT_OURS = ("pynenc.builder", "pynenc.runner", "pymongo", "xdist.plugin", "pytes
 MAINS = ("_main", "mongomock_server.")
 # what only the process of a mongomock server imports, found when it was: runs do without
 OF_SERVERS: dict[str, ModuleType] = {}
+# programs of ours that are forked where a run starts them: not a worker that is an interpreter of its own
+MONGOMOCK_SERVER = "'pynenc_mongo.mongomock_server'"
+FORKS_WORKERS = "forks"
 REQUEST_BYTES = 1 << 20
 # what an interpreter reads when it starts, and no more
 READ_AT_START = ("PYTHON", "COVERAGE_", "LD_", "LC_", "LANG")
@@ -79,15 +83,17 @@ class Forked:
         os.kill(self.pid, signal.SIGKILL)
 
 
-class ForkedServer(Forked):
-    """A mongomock server that was forked: one thread waits for its end, and others ask for it."""
+class ForkedProgram(Forked):
+    """A process of ours that was forked: one thread may wait for its end, while others ask for it."""
 
-    def __init__(self, line: socket.socket, request: dict[str, Any], log: IO[bytes]) -> None:
-        (its_input, ours), (answers, its_output) = os.pipe(), os.pipe()
+    def __init__(self, line: socket.socket, request: dict[str, Any], stdin: int, log: IO[bytes]) -> None:
+        answers, its_output = os.pipe()
+        its_input, ours = os.pipe() if stdin == subprocess.PIPE else (os.dup(stdin), None)
         super().__init__(line, request, (its_input, its_output, log.fileno()))
         os.close(its_input)
         os.close(its_output)
-        self.stdin, self.stdout = os.fdopen(ours, "wb"), os.fdopen(answers, "rb")
+        self.stdin = None if ours is None else os.fdopen(ours, "wb")
+        self.stdout = os.fdopen(answers, "rb")
         self._lock = threading.Lock()
 
     def wait(self, timeout: float | None = None) -> int:
@@ -103,6 +109,10 @@ class ForkedServer(Forked):
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             super().kill()
+
+    def terminate(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
 
 
 def main() -> int:
@@ -178,7 +188,7 @@ def import_mongomock() -> None:
 
 
 def process(request: dict[str, Any], files: list[int]) -> int:
-    """Be the process of a request: a run, a worker of xdist's in one, or a mongomock server."""
+    """Be the process of a request: a run, a worker of xdist's in one, or a program of ours."""
     *standard, answers, line = files
     os.close(answers)
     for number, file in enumerate(standard):
@@ -189,13 +199,12 @@ def process(request: dict[str, Any], files: list[int]) -> int:
     os.chdir(request["folder"])
     time.tzset()
     random.seed()
+    if request["kind"] == "program":
+        return program(*request["arguments"])
     sys.path[:0] = [request["folder"], *request["environment"]["PYTHONPATH"].split(os.pathsep)]
-    if request["kind"] == "server":
-        os.close(line)
-        return serve(request["arguments"])
     requests = socket.socket(fileno=line)
     fork_gateways(requests)
-    fork_servers(requests)
+    fork_programs(requests)
     return gateway() if request["kind"] == "gateway" else run(request["arguments"])
 
 
@@ -232,27 +241,34 @@ def fork_gateways(line: socket.socket) -> None:
     gateway_io.Popen2IOMaster = Gateway  # type: ignore[misc]
 
 
-def fork_servers(line: socket.socket) -> None:
-    """Have the mongomock servers of this process forked, while its variables for Python are as now."""
-    from pynenc_mongo.mongomock_server import process
-
+def fork_programs(line: socket.socket) -> None:
+    """Have programs of ours forked that this process starts, while its variables for Python are as now."""
     before = read_at_start(os.environ)
 
-    def popen(command: list[str], *, stderr: IO[bytes], **settings: Any) -> Any:
-        if read_at_start(os.environ) != before:
-            return subprocess.Popen(command, stderr=stderr, **settings)
-        return ForkedServer(line, request_for("server", *command[-2:]), stderr)
+    def popen(command: list[str], *, stdin: int, stderr: IO[bytes], **settings: Any) -> Any:
+        request = request_for("program", *command[command.index("-c") + 1 :])
+        request["environment"] = {**settings.get("env", os.environ)}
+        text, *_, last = request["arguments"]
+        if (MONGOMOCK_SERVER in text or last == FORKS_WORKERS) and read_at_start(
+            request["environment"]
+        ) == before:
+            return ForkedProgram(line, request, stdin, stderr)
+        return subprocess.Popen(command, stdin=stdin, stderr=stderr, **settings)
 
-    vars(process)["subprocess"] = SimpleNamespace(Popen=popen, PIPE=subprocess.PIPE)
+    for name in ("pynenc_mongo.mongomock_server.process", "pytest_pynenc_mongo.processes"):
+        vars(import_module(name))["subprocess"] = SimpleNamespace(Popen=popen, PIPE=subprocess.PIPE)
 
 
-def serve(arguments: list[str]) -> int:
-    """Be the process of pynenc_mongo/mongomock_server/process.py."""
-    sys.modules.update(OF_SERVERS)
-    from pynenc_mongo.mongomock_server.__main__ import main as serve
-
+def program(text: str, place: str, _parent: str, *more: str) -> int:
+    """Be what `python -P -c` would be, by which pynenc_mongo/mongomock_server/process.py starts it."""
     os.setsid()
-    return serve([arguments[0], str(os.getppid())])
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    sys.modules.update(OF_SERVERS)
+    multiprocessing.current_process().authkey = os.urandom(32)
+    sys.argv = ["-c", place, str(os.getppid()), *more]
+    sys.modules["__main__"] = ModuleType("__main__")
+    exec(text, sys.modules["__main__"].__dict__)
+    return 0
 
 
 def request_for(kind: str, *arguments: str) -> dict[str, Any]:
