@@ -37,7 +37,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what is for a thorough run."""
     if config.getoption("thorough"):
         return
-    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    left_out = [item for item in items if is_for_thorough_runs(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def is_for_thorough_runs(item: pytest.Item) -> bool:
+    """Return whether a test is marked `thorough`, or `thorough(engine)` and on that engine."""
+    callspec = getattr(item, "callspec", None)
+    parameters = callspec.params.values() if callspec else ()
+    marked = [marker.args for marker in item.iter_markers("thorough")]
+    return any(not engines or any(engine in parameters for engine in engines) for engines in marked)

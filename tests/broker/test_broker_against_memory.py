@@ -55,4 +55,4 @@ class Brokers(RuleBasedStateMachine):
 
 
 TestBrokers = Brokers.TestCase
-TestBrokers.settings = played(15, 40, steps=40)
+TestBrokers.settings = played(8, 40, steps=40)

@@ -34,6 +34,7 @@ def under_test(app: Pynenc) -> Iterator[Assert]:
         yield Assert(app)
 
 
+@pytest.mark.thorough("embedded")
 @pytest.mark.parametrize("count", [1, 50])
 def test_each_assertion_sends_as_many_commands_for_many_invocations(
     app: Pynenc, commands: CommandLog, count: int

@@ -61,6 +61,7 @@ def test_one_task(app: Pynenc, commands: CommandLog) -> None:
     assert len(task.whole) <= 21
 
 
+@pytest.mark.thorough("embedded")
 @pytest.mark.usefixtures("used_app")
 def test_a_batch_of_100(app: Pynenc, commands: CommandLog) -> None:
     commands.take()
@@ -86,6 +87,7 @@ def test_a_poll_costs_the_same_whether_the_queue_is_empty_or_full(app: Pynenc, c
     assert commands.take_texts()[: len(empty)] == empty
 
 
+@pytest.mark.thorough("embedded")
 @pytest.mark.slow
 @pytest.mark.usefixtures("used_app")
 def test_a_task_costs_the_same_however_many_invocations_are_stored(app: Pynenc, commands: CommandLog) -> None:

@@ -13,18 +13,20 @@ SEED = 1
 # each fault on mongomock, and some on each of the others, which take several seconds
 CASES = [
     *(("mongomock", fault) for fault in plan.faults_of("mongomock")),
-    *(("embedded", fault) for fault in ("closed after", "unconfirmed (64)", "killed before", "paused after")),
-    *(
-        ("replica-set", fault)
-        for fault in ("not primary (10107)", "2 s late, limit 1 s", "killed after", "server killed before")
-    ),
+    *(("embedded", fault) for fault in ("unconfirmed (64)", "killed before")),
+    *(("replica-set", fault) for fault in ("not primary (10107)", "killed after")),
 ]
+IN_THOROUGH_RUNS = [
+    *(("embedded", fault) for fault in ("closed after", "paused after")),
+    *(("replica-set", fault) for fault in ("2 s late, limit 1 s", "server killed before")),
+]
+MORE_CASES = [pytest.param(*case, marks=pytest.mark.thorough) for case in IN_THOROUGH_RUNS]
 _lives: dict[str, Sequence[str]] = {}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(("engine", "fault"), CASES)
+@pytest.mark.parametrize(("engine", "fault"), [*CASES, *MORE_CASES])
 def test_after_a_fault_nothing_is_lost_or_done_twice_or_stuck_or_leaked(
     request: pytest.FixtureRequest, engine: str, fault: str
 ) -> None:

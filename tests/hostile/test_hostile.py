@@ -26,12 +26,14 @@ def stored(any_url: str) -> Iterator[Stored]:
         yield everything
 
 
+@pytest.mark.thorough("embedded")
 def test_no_damaged_document_is_read_as_another_value_or_without_a_name(any_url: str) -> None:
     tally = try_documents(any_url, SEED, COUNT)
     assert tally.wrong == []
     assert tally.named > COUNT / 2
 
 
+@pytest.mark.thorough("embedded")
 def test_no_hostile_input_finds_or_changes_what_is_another_s(any_url: str) -> None:
     tally = try_inputs(any_url, SEED, INPUTS)
     assert tally.wrong == []
@@ -61,12 +63,14 @@ def test_what_is_asked_without_a_check_is_seen(any_url: str, monkeypatch: pytest
         whole_lives.app.purge()
 
 
+@pytest.mark.thorough("embedded")
 def test_a_document_of_a_later_schema_is_refused_by_its_version(stored: Stored) -> None:
     for name, _ in stored.specs():
         damage = _damaged(stored, name, is_newer=True, **{shapes.VERSION: 2})
         assert Trial(stored).judge(damage).wrong == (), name
 
 
+@pytest.mark.thorough("embedded")
 def test_texts_that_are_no_json_are_named(stored: Stored) -> None:
     for text in BAD_JSON:
         damage = _damaged(stored, "state_backend.app_info", info=text)

@@ -13,6 +13,7 @@ from tests.kills.storm import SETTINGS, Outcome, Storm
 WORKERS, SECONDS = 3, 6.0
 
 
+@pytest.mark.thorough("embedded")
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_nothing_is_stuck_or_lost_or_done_twice_or_held(place: tuple[str, str], tmp_path: Path) -> None:

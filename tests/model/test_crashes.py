@@ -6,7 +6,7 @@ from tests.model.crashes import KINDS, Crashes, Cut
 from tests.reproducible import played
 
 TestCrashes = Crashes.TestCase
-TestCrashes.settings = played(5, 10, steps=20)
+TestCrashes.settings = played(3, 10, steps=20)
 
 
 class Unrecovered(Crashes):

@@ -106,7 +106,7 @@ class LateOwners(Crashes):
 
 
 TestLateOwners = LateOwners.TestCase
-TestLateOwners.settings = played(5, 10, steps=25)
+TestLateOwners.settings = played(3, 10, steps=25)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -21,7 +21,7 @@ from pynenc_mongo.orchestrator.services import AtomicServices
 from tests.model.world import Schedule, World
 from tests.reproducible import examples
 
-ENOUGH = examples(15, 40)
+ENOUGH = examples(8, 40)
 CHECK_SECONDS, INTERVAL_MINUTES, UNTIL_SECONDS = 30, 5.0, 2400.0
 SILENCE_SECONDS = 600
 

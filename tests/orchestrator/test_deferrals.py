@@ -150,6 +150,7 @@ CONTROLLED: dict[str, Callable[[str, int], Any]] = {
 }
 
 
+@pytest.mark.thorough("embedded")
 @pytest.mark.parametrize("kind", ["final", "reroute", pytest.param("retry", marks=pytest.mark.thorough)])
 def test_three_workers_lose_none_of_a_dozen(app: Pynenc, tmp_path: Path, kind: str) -> None:
     till = str(tmp_path / "till")

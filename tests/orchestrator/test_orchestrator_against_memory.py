@@ -159,4 +159,4 @@ class Orchestrators(RuleBasedStateMachine):
 
 
 TestOrchestrators = Orchestrators.TestCase
-TestOrchestrators.settings = played(7, 25, steps=25)
+TestOrchestrators.settings = played(4, 25, steps=25)

@@ -56,6 +56,7 @@ def outcome_of(transition: object, *arguments: object) -> object:
     return record.status, record.runner_id
 
 
+@pytest.mark.thorough("embedded")
 def test_every_transition_of_every_owner_is_pynencs(orchestrator: MongoOrchestrator) -> None:
     invocation_id = registered(orchestrator)
     differing = []

@@ -50,6 +50,7 @@ def test_embedded_obeys_nobody_but_the_run(pytester: pytest.Pytester) -> None:
     run(pytester, EMBEDDED).assert_outcomes(passed=1)
 
 
+@pytest.mark.thorough
 def test_each_run_has_a_password_of_its_own() -> None:
     passwords = set()
     for _ in range(2):

@@ -65,13 +65,15 @@ ENDINGS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "timeout": None
 TIMEOUT = ("--timeout=1", "--timeout-method=thread", "-o", "timeout_func_only=true")
 XDIST = ("-n", "2", "--max-worker-restart=0")
 
-# each way to start a process with each ending; each of both on each engine, serial and in two xdist workers
+# in thorough runs: each way to start a process with each ending, on each engine, serial and under xdist
 CASES = [
+    ("fork", "timeout", "mongomock", 1),
+    ("spawn", "SIGKILL", "mongomock", 1),
+]
+MORE_CASES = [
     ("fork", "SIGKILL", "mongomock", 1),
     ("spawn", "SIGTERM", "mongomock", 1),
     ("forkserver", "timeout", "mongomock", 1),
-]
-MORE_CASES = [
     ("fork", "SIGTERM", "embedded", 2),
     ("fork", "timeout", "embedded", 1),
     ("spawn", "SIGKILL", "embedded", 2),

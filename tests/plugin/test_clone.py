@@ -18,7 +18,7 @@ CRASH = "test_nobody_waits_for_a_dead_worker"
     "arguments",
     [
         pytest.param((".",), id="."),
-        pytest.param(("-c", "examples/pytest.ini", "examples"), id="-c examples/pytest.ini examples"),
+        in_thorough_runs([("-c", "examples/pytest.ini", "examples")], "-c examples/pytest.ini examples"),
         in_thorough_runs([("examples",)], "examples"),
         in_thorough_runs([("examples/tests/test_crash.py",)], "examples/tests/test_crash.py"),
     ],

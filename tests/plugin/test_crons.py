@@ -97,6 +97,7 @@ def test_no_cron_fires_because_a_test_began_and_no_core_task_runs(
     run(pytester, *on_engine).assert_outcomes(passed=4)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_nor_in_any_other_runner(pytester: pytest.Pytester, some_runners: tuple[str, ...]) -> None:
     pytester.makepyfile(

@@ -146,7 +146,7 @@ def said_once(result: pytest.RunResult, sentence: str) -> None:
 
 
 # the first one is looked at under xdist, too
-IN_THOROUGH_RUNS = ("calling a task", "waiting for something else", "waiting for a worker", "in a fixture")
+IN_THOROUGH_RUNS = tuple(set(DEATHS) - {"waiting for a result", "between two tests"})
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,9 @@ AWAY = """
 """
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "1")], ids=["serial", "xdist"])
+@pytest.mark.parametrize(
+    "arguments", [pytest.param((), id="serial"), in_thorough_runs([("-n", "1")], "xdist")]
+)
 def test_a_server_that_goes_away_is_one_failure_a_run(
     pytester: pytest.Pytester, embedded_url: str, arguments: tuple[str, ...]
 ) -> None:
@@ -312,7 +314,7 @@ def locked_url(tmp_path: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("arguments", "is_own"),
     [
-        pytest.param((), True, id="own fixture-serial"),
+        in_thorough_runs([(), True], "own fixture-serial"),
         pytest.param(("-n", "2"), False, id="option-xdist"),
         in_thorough_runs([("-n", "2"), True], "own fixture-xdist"),
         in_thorough_runs([(), False], "option-serial"),

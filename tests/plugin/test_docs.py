@@ -97,8 +97,14 @@ def write(pytester: pytest.Pytester, project: dict[str, str]) -> None:
         (pytester.path / file).write_text(text, encoding="utf-8")
 
 
+# what a user pastes first, and what brings processes to their end; the others are for thorough runs
+OFTEN = ("README.md", "docs/crash-tests.md", "docs/recipes.md", "docs/own-server.md")
 PROJECTS = [
-    pytest.param(page, place, id=f"{page.stem}-{place}")
+    pytest.param(
+        *(page, place),
+        id=f"{page.stem}-{place}",
+        marks=() if name_of(page) in OFTEN and place == 0 else pytest.mark.thorough,
+    )
     for page in PAGES
     if page != TUTORIAL
     for place in range(len(projects_of(page)))

@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import SHOP, make_shop, output, run
+from tests.plugin.helpers import SHOP, in_thorough_runs, make_shop, output, run
 
 # a runner and a worker may take 30 s to stop
 SOON_SECONDS = 20.0
@@ -116,7 +116,7 @@ LATE = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("passes", [True, False])
+@pytest.mark.parametrize("passes", [True, in_thorough_runs([False])])
 def test_a_task_that_outlives_its_test_writes_nowhere(pytester: pytest.Pytester, passes: bool) -> None:
     (pytester.path / "pytest.ini").write_text("[pytest]\npynenc_mongo_runner_timeout = 3\n")
     pytester.makepyfile(LATE.format(passes=passes))

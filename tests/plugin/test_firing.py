@@ -185,6 +185,7 @@ def test_a_cron_fires_when_a_test_says_so(pytester: pytest.Pytester, on_engine: 
     run(pytester, *on_engine).assert_outcomes(passed=9)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_every_runner_s_loop_makes_it_run(pytester: pytest.Pytester, some_runners: tuple[str, ...]) -> None:
     pytester.makepyfile(

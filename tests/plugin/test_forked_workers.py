@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import SHOP, WAIT_UNTIL, make_shop, run
+from tests.plugin.helpers import SHOP, WAIT_UNTIL, in_thorough_runs, make_shop, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="never forks there")
 
@@ -220,10 +220,9 @@ def test_changed_code_is_imported_again(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     "at_import",
     [
-        "threading.Thread(target=threading.Event().wait, daemon=True).start()",
-        "import socket; LINE = socket.socketpair()",
+        pytest.param("threading.Thread(target=threading.Event().wait, daemon=True).start()", id="thread"),
+        in_thorough_runs(["import socket; LINE = socket.socketpair()"], "connection"),
     ],
-    ids=["thread", "connection"],
 )
 def test_an_app_that_cannot_be_forked_gets_interpreters_of_its_own(
     pytester: pytest.Pytester, at_import: str

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.helpers import make_ini, make_sitecustomize, output, run
+from tests.plugin.helpers import in_thorough_runs, make_ini, make_sitecustomize, output, run
 
 FIXTURES = {
     "pynenc_mongo_engine": "The MongoDB of this run",
@@ -61,11 +61,12 @@ def blocked(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("ini", "arguments"),
     [
-        ((), ()),
-        (("pynenc_mongo_url = embedded://", "pynenc_app = shop.app:app"), ()),
-        (("pynenc_mongo_url = mongodb://ann:secret@db.example/shop",), ("-n", "2")),
+        pytest.param((), (), id="default"),
+        pytest.param(("pynenc_mongo_url = embedded://", "pynenc_app = shop.app:app"), (), id="embedded"),
+        in_thorough_runs(
+            [("pynenc_mongo_url = mongodb://ann:secret@db.example/shop",), ("-n", "2")], "server under xdist"
+        ),
     ],
-    ids=["default", "embedded", "server under xdist"],
 )
 def test_a_run_that_uses_no_fixture_of_ours_imports_nothing(
     pytester: pytest.Pytester, blocked: Path, ini: tuple[str, ...], arguments: tuple[str, ...]

@@ -92,17 +92,18 @@ WHERE = {
 }
 
 
-# each place on each engine, each runner on one
+# what hangs in a process of its own; thorough runs: each place on each engine, each runner on one
 SERIAL = [
+    ("test_hangs_in_a_runner", "ProcessRunner", "mongomock"),
+    ("test_hangs_in_a_worker", "ThreadRunner", "mongomock"),
+]
+MORE_SERIAL = [
     ("test_hangs_in_a_runner", "ThreadRunner", "mongomock"),
     ("test_hangs_in_a_runner", "ProcessRunner", "embedded"),
     ("test_hangs_in_a_worker", "ThreadRunner", "embedded"),
     ("test_hangs_in_a_block", "ThreadRunner", "mongomock"),
-]
-MORE_SERIAL = [
     ("test_hangs_in_a_runner", "PersistentProcessRunner", "mongomock"),
     ("test_hangs_in_a_runner", "MultiThreadRunner", "embedded"),
-    ("test_hangs_in_a_worker", "ThreadRunner", "mongomock"),
     ("test_hangs_in_a_block", "ThreadRunner", "embedded"),
 ]
 

@@ -194,6 +194,7 @@ def test_workers_and_runs_in_their_tests_have_databases_of_their_own(
     assert len(set(names_in_a_run(pytester, embedded_url))) == 3
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_control_with_one_name_they_would_share_a_database(
     pytester: pytest.Pytester, embedded_url: str

@@ -158,7 +158,7 @@ def inner(pytester: pytest.Pytester) -> Iterator[Run]:
     ("arguments", "end", "seconds"),
     [
         pytest.param((), signal.SIGKILL, 5.0, id="SIGKILL"),
-        pytest.param((), signal.SIGTERM, 5.0, id="SIGTERM"),
+        in_thorough_runs(((), signal.SIGTERM, 5.0), "SIGTERM"),
         # xdist's own processes wait five seconds for their test before they interrupt it
         in_thorough_runs((("-n", "2"), signal.SIGKILL, 5.0 + 10.0), "xdist-SIGKILL"),
     ],
@@ -230,10 +230,10 @@ def test_nothing_is_left_of_an_interrupted_run_with_its_own_engine(
     [
         in_thorough_runs((("-k", "test_fails or test_passes", "-x"), pytest.ExitCode.TESTS_FAILED), "serial"),
         pytest.param(("-k", "test_passes", "-n", "2"), pytest.ExitCode.OK, id="xdist"),
-        pytest.param(("-k", "test_exits"), 7, id="pytest.exit"),
+        in_thorough_runs((("-k", "test_exits"), 7), "pytest.exit"),
         # nobody is at the keyboard: the debugger reads the end of its input, and quits
         in_thorough_runs((("-k", "test_fails", "--pdb"), pytest.ExitCode.INTERRUPTED), "pdb"),
-        pytest.param(("-k", "test_has_a_task_that_hangs"), pytest.ExitCode.OK, id="hanging task"),
+        in_thorough_runs((("-k", "test_has_a_task_that_hangs"), pytest.ExitCode.OK), "hanging task"),
         # its worker is gone when the test ends, which is reported
         in_thorough_runs(
             (("-k", "test_has_a_task_that_exits"), pytest.ExitCode.TESTS_FAILED), "exiting task"

@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import SHOP, make_shop, output, run
+from tests.plugin.helpers import SHOP, in_thorough_runs, make_shop, output, run
 
 SAY = """
     @app.task
@@ -122,7 +122,7 @@ CONTROLLED = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fixture", ["pynenc_runner", "pynenc_worker"])
+@pytest.mark.parametrize("fixture", [in_thorough_runs(["pynenc_runner"]), "pynenc_worker"])
 def test_a_controlled_task_that_fails_its_test_fills_a_screen(
     pytester: pytest.Pytester, fixture: str
 ) -> None:

@@ -303,6 +303,7 @@ def test_an_own_url_is_waited_for_as_long_as_the_option_says(pytester: pytest.Py
     assert 1.0 <= float(waited) < CONNECT_SECONDS
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_server_that_does_not_answer_is_one_failure_a_run_under_xdist(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(LEAVES_A_MARK, test_more=LEAVES_A_MARK, test_other="def test_other(): pass")

@@ -99,6 +99,7 @@ PAUSED = """
 """
 
 
+@pytest.mark.thorough
 def test_a_paused_one_ends_with_a_run_that_is_killed(pytester: pytest.Pytester, tmp_path: Path) -> None:
     marked, note = Marked(), tmp_path / "paused"
     make_shop(pytester, source=SOURCE)

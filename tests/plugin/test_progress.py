@@ -16,7 +16,7 @@ from typing import Any, Self
 import pytest
 
 from pytest_pynenc_mongo import progress
-from tests.plugin.helpers import ARGUMENTS, RUN_SECONDS, WAITING_SHOP, make_shop
+from tests.plugin.helpers import ARGUMENTS, RUN_SECONDS, WAITING_SHOP, in_thorough_runs, make_shop
 
 TESTS = """
     from pathlib import Path
@@ -125,8 +125,10 @@ def test_a_terminal_shows_how_it_goes_and_is_then_as_before(pytester: pytest.Pyt
 
 @pytest.mark.parametrize(
     ("arguments", "environment"),
-    [(("-n", "1"), {}), ((), {"CI": "true"})],
-    ids=["xdist", "CI"],
+    [
+        pytest.param((), {"CI": "true"}, id="CI"),
+        in_thorough_runs([("-n", "1"), {}], "xdist"),
+    ],
 )
 def test_nothing_is_shown_where_nobody_looks(
     pytester: pytest.Pytester, arguments: tuple[str, ...], environment: dict[str, str]

@@ -110,7 +110,7 @@ def shop(pytester: pytest.Pytester) -> pytest.Pytester:
 @pytest.mark.parametrize(
     ("judge", "options", "arguments"),
     [
-        pytest.param(databases_of_runs, (), (), id="databases-serial"),
+        in_thorough_runs([databases_of_runs, (), ()], "databases-serial"),
         pytest.param(within_one_database, WITHIN, ("-n", "2"), id="one database-xdist"),
         in_thorough_runs([databases_of_runs, (), ("-n", "2")], "databases-xdist"),
         in_thorough_runs([within_one_database, WITHIN, ()], "one database-serial"),

@@ -188,6 +188,7 @@ def test_a_runner_that_is_stuck_in_its_start_is_told_once(
     assert "did not stop" not in output(result)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_more_files_are_open_than_select_can_count(
     pytester: pytest.Pytester, on_engine: tuple[str, ...]

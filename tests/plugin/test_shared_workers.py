@@ -9,6 +9,7 @@ import pytest
 from tests.plugin.helpers import (
     SHOP,
     Marked,
+    in_thorough_runs,
     looks_for_processes,
     make_shop,
     output,
@@ -361,7 +362,10 @@ def test_an_app_that_a_fixture_makes_shares_no_worker(pytester: pytest.Pytester)
     )
 
 
-@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "ended_by",
+    [pytest.param(signal.SIGKILL, id="SIGKILL"), in_thorough_runs([signal.SIGINT], "SIGINT")],
+)
 def test_a_resting_worker_ends_with_its_run(pytester: pytest.Pytester, ended_by: signal.Signals) -> None:
     make_shop(pytester, "pynenc_mongo_worker_scope = session", source=SHOP + MORE)
     pytester.makepyfile(

@@ -26,7 +26,7 @@ KINDS = 15
 # each of two who run tasks, in each of two ways, on each of two engines
 COMBINATIONS = [
     pytest.param("worker", (), id="worker-serial-mongomock"),
-    pytest.param("runner", ("-n2",), id="runner-n2-mongomock"),
+    in_thorough_runs(["runner", ("-n2",)], "runner-n2-mongomock"),
     in_thorough_runs(["runner", (EMBEDDED,)], "runner-serial-embedded"),
     in_thorough_runs(["worker", ("-n2", EMBEDDED)], "worker-n2-embedded"),
 ]

@@ -14,7 +14,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.uri_parser import parse_uri
 
-from tests.plugin.helpers import wait_until
+from tests.plugin.helpers import in_thorough_runs, wait_until
 
 SECONDS = 60.0
 APP = """
@@ -51,11 +51,10 @@ def server(embedded_url: str) -> Iterator[tuple[str, int]]:
 @pytest.mark.parametrize(
     ("mongo", "more", "runner"),
     [
-        (BY_URL, "", "process_runner()"),
-        (BY_URL, STORES, "multi_thread_runner(min_threads=2, max_threads=8)"),
-        (BY_PARTS, "", "persistent_process_runner()"),
+        in_thorough_runs((BY_URL, "", "process_runner()"), "url"),
+        pytest.param(BY_URL, STORES, "multi_thread_runner(min_threads=2, max_threads=8)", id="components"),
+        in_thorough_runs((BY_PARTS, "", "persistent_process_runner()"), "host and port"),
     ],
-    ids=["url", "components", "host and port"],
 )
 def test_an_app_of_pynenc_mongo_runs_unchanged(
     tmp_path: Path, server: tuple[str, int], mongo: str, more: str, runner: str

@@ -85,6 +85,7 @@ def test_a_worker_s_life(pytester: pytest.Pytester, on_engine: tuple[str, ...]) 
     run(pytester, *on_engine).assert_outcomes(passed=4)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_runners_and_workers_of_two_xdist_workers_do_not_meet(pytester: pytest.Pytester) -> None:
     make_shop(pytester)

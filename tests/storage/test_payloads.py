@@ -67,6 +67,7 @@ def test_a_text_of_one_byte_is_stored_as_it_is(heads: Collection[Any], payloads:
     assert payloads.get(heads, "key") == "x"
 
 
+@pytest.mark.thorough("mongomock")
 @pytest.mark.parametrize(("kind", "expected_parts"), [("compressible", 0), ("random", 2)])
 def test_twenty_mebibytes_come_back(
     heads: Collection[Any], parts: Collection[Any], kind: str, expected_parts: int

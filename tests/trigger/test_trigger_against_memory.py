@@ -401,4 +401,4 @@ def as_json(found: Any) -> dict[str, str]:
 
 
 TestTwins = Twins.TestCase
-TestTwins.settings = played(8, 30, steps=30)
+TestTwins.settings = played(4, 30, steps=30)
