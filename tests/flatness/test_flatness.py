@@ -23,6 +23,7 @@ def test_twenty_tests_more_take_no_thread_no_descriptor_and_hardly_memory(tmp_pa
     assert [each for growth in growths for each in growth.wrong(SOME_MIB)] == []
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(120)
 def test_what_tests_leak_is_seen(tmp_path: Path) -> None:
     """The control."""

@@ -116,6 +116,7 @@ def test_what_is_caught_is_told_from_what_survives(
     assert (home / TESTED.file).read_text() == before
 
 
+@pytest.mark.thorough
 def test_a_test_that_fails_anyway_is_no_control(home: Path, tmp_path: Path) -> None:
     with (home / "tests/test_till.py").open("a") as file:
         file.write("\ndef test_fails():\n    assert False\n")
@@ -167,6 +168,7 @@ def test_where(tmp_path, monkeypatch):
 """
 
 
+@pytest.mark.thorough
 def test_each_python_of_a_run_imports_the_copy(tmp_path: Path) -> None:
     """Servers and workers are started by `python_command`, or spawned, or forked."""
     tree = tmp_path / "tree"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.helpers import looks_for_processes, make_shop, run
+from tests.plugin.helpers import looks_for_processes, make_shop, run_new
 
 pytestmark = looks_for_processes
 
@@ -139,5 +139,5 @@ def test_another_user_gets_nothing(
     if os.getuid() == 0:  # nobody else can become somebody else
         monkeypatch.setenv("STRANGER_UID", str(pwd.getpwnam("nobody").pw_uid))
     keep = ("--pynenc-mongo-keep=always", f"--pynenc-mongo-keep-dir={world / 'kept'}")
-    result = run(pytester, *on_engine, *keep, f"--basetemp={world / 'base'}")
+    result = run_new(pytester, *on_engine, *keep, f"--basetemp={world / 'base'}")
     result.assert_outcomes(passed=2)
