@@ -164,6 +164,7 @@ def test_invocations_of_a_task_that_is_not_known_here_stay(app: Pynenc) -> None:
 # how much it costs
 
 
+@pytest.mark.thorough("embedded")
 @pytest.mark.parametrize("status", [InvocationStatus.REGISTERED, InvocationStatus.KILLED])
 def test_it_takes_the_same_commands_however_many(
     app: Pynenc, commands: CommandLog, status: InvocationStatus

@@ -67,10 +67,10 @@ XDIST = ("-n", "2", "--max-worker-restart=0")
 
 # in thorough runs: each way to start a process with each ending, on each engine, serial and under xdist
 CASES = [
-    ("fork", "timeout", "mongomock", 1),
     ("spawn", "SIGKILL", "mongomock", 1),
 ]
 MORE_CASES = [
+    ("fork", "timeout", "mongomock", 1),
     ("fork", "SIGKILL", "mongomock", 1),
     ("spawn", "SIGTERM", "mongomock", 1),
     ("forkserver", "timeout", "mongomock", 1),

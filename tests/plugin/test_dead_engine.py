@@ -336,6 +336,7 @@ def test_a_wrong_password_is_one_failure_a_run(
     )
 
 
+@pytest.mark.thorough
 def test_the_right_password_lets_the_same_run_pass(pytester: pytest.Pytester, locked_url: str) -> None:
     make_shop(pytester)
     pytester.makepyfile(REFUSED)

@@ -116,11 +116,11 @@ ON_A_SERVER = [param for param in PROJECTS if param not in ON_ENGINES]
 @pytest.mark.slow
 @pytest.mark.parametrize(("page", "place"), ON_ENGINES)
 def test_a_page_s_tests_pass_as_pasted(
-    pytester: pytest.Pytester, page: Path, place: int, on_engine: tuple[str, ...]
+    pytester: pytest.Pytester, page: Path, place: int, on_own_engine: tuple[str, ...]
 ) -> None:
     write(pytester, projects_of(page)[place])
     more = MORE_ARGUMENTS.get((name_of(page), place), ())
-    run(pytester, *on_engine, *more).assert_outcomes(passed=PASSED[name_of(page)][place])
+    run(pytester, *on_own_engine, *more).assert_outcomes(passed=PASSED[name_of(page)][place])
 
 
 @pytest.mark.slow

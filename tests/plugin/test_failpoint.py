@@ -140,6 +140,7 @@ STRIKES = """
 """
 
 
+@pytest.mark.thorough("embedded")
 @pytest.mark.timeout(120)
 def test_commands_fail_as_they_are_told(pytester: pytest.Pytester, on_each_engine: tuple[str, ...]) -> None:
     make_shop(pytester, source=SHOP)

@@ -122,10 +122,11 @@ def test_serial(pytester: pytest.Pytester, test: str, runner: str, engine: str) 
     assert ", waited: hang is " in told[0]
 
 
-# each runner on the other engine
-XDIST = [("MultiThreadRunner", "mongomock")]
+# in thorough runs each runner on the other engine
+XDIST = [("ThreadRunner", "mongomock")]
 MORE_XDIST = [
     ("ThreadRunner", "embedded"),
+    ("MultiThreadRunner", "mongomock"),
     ("ProcessRunner", "mongomock"),
     ("PersistentProcessRunner", "embedded"),
 ]

@@ -217,6 +217,7 @@ def test_nothing_is_left_of_an_interrupted_run(
         assert client.list_database_names() == before
 
 
+@pytest.mark.thorough
 def test_nothing_is_left_of_an_interrupted_run_with_its_own_engine(
     inner: Run, on_own_engine: tuple[str, ...]
 ) -> None:

@@ -61,6 +61,7 @@ def pynenc_mongo_url(one_url: str) -> str:
     return one_url
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 @pytest.mark.pynenc_mongo(runner="ThreadRunner")

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import pytest_pynenc_mongo
-from tests.plugin.helpers import in_thorough_runs
 from tests.plugin.shown import projects_of
 
 ROOT = Path(__file__).parents[2]
@@ -85,13 +84,12 @@ def found_by(directory: Path, *command: str) -> set[tuple[str, int]]:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize(
     "command",
-    [
-        in_thorough_runs([("mypy", "--cache-dir=cache")], "mypy --strict"),
-        pytest.param(("pyright", "--pythonpath", sys.executable), id="pyright"),
-    ],
+    [("mypy", "--cache-dir=cache"), ("pyright", "--pythonpath", sys.executable)],
+    ids=["mypy --strict", "pyright"],
 )
 def test_what_is_right_passes_and_what_is_wrong_is_found(
     user_project: Path, command: tuple[str, ...]

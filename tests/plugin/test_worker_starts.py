@@ -59,7 +59,7 @@ def run_as_command(pytester: pytest.Pytester, *arguments: str) -> str:
     ("method", "packages"),
     [
         pytest.param("fork", True, id="fork-packages"),
-        pytest.param("spawn", False, id="spawn-folders"),
+        in_thorough_runs(["spawn", False], "spawn-folders"),
         in_thorough_runs(["fork", False], "fork-folders"),
         in_thorough_runs(["spawn", True], "spawn-packages"),
     ],
@@ -129,6 +129,7 @@ def test_a_relative_entry_of_the_search_path_means_what_it_meant(pytester: pytes
     run(pytester).assert_outcomes(passed=1)
 
 
+@pytest.mark.thorough
 def test_warnings_that_are_errors_everywhere(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
