@@ -6,7 +6,16 @@ SAME_EACH_TIME = settings(
     deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
 )
 
-is_thorough = False  # the root's conftest.py knows
+is_thorough = False
+
+
+def be(*, thorough: bool) -> None:
+    """Say, before tests are imported, of which kind the run is: properties have more or fewer examples."""
+    global is_thorough
+    is_thorough = thorough
+    # a shared machine is slow now and then, which says nothing about the code
+    settings.register_profile("ours", deadline=None, max_examples=100 if thorough else 40)
+    settings.load_profile("ours")
 
 
 def examples(few: int, many: int) -> settings:

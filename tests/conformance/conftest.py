@@ -72,7 +72,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "conformance_backend" in metafunc.fixturenames:
         config, path = metafunc.config, Path(metafunc.module.__file__)
         chosen = suites.engines_for(path, config.getoption("conformance"), engines_of(config))
-        engines = chosen or ENGINES[:1]
+        # the second time takes long on the real wire: for thorough runs, and `make conformance`
+        engines = [
+            pytest.param(engine, marks=pytest.mark.thorough)
+            if engine == "embedded" and not config.getoption("conformance")
+            else engine
+            for engine in chosen or ENGINES[:1]
+        ]
         metafunc.parametrize("conformance_backend", engines, indirect=True, scope="session")
 
 

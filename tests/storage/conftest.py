@@ -4,16 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from pymongo.collection import Collection
 from pymongo.database import Database
 
 from pynenc_mongo.storage import client
 from tests.storage.helpers import address_of, new_name
-
-# a shared machine is slow now and then, which says nothing about the code
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 
 @pytest.fixture
