@@ -15,7 +15,7 @@ from tests.mongomock_server.witnesses import DRIVERS, EVERYBODY, PROCESSES, TURN
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.thorough("embedded_url")
+@pytest.mark.thorough
 @pytest.mark.timeout(120)
 def test_five_drivers_in_three_processes_see_one_store(server_url: str) -> None:
     name = f"witnesses_{uuid.uuid4().hex[:8]}"

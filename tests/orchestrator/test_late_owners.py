@@ -163,6 +163,7 @@ def play(app: Pynenc, order: tuple[int, ...], first: Any, second: Any, second_ru
     return invocation
 
 
+@pytest.mark.thorough("embedded")
 @pytest.mark.parametrize("second_runner", [SECOND, FIRST], ids=["another runner", "the same runner again"])
 @pytest.mark.parametrize("order", ORDERS)
 def test_the_result_is_that_of_the_owner_that_ended_it(
@@ -173,6 +174,7 @@ def test_the_result_is_that_of_the_owner_that_ended_it(
     assert invocation.result == "right"
 
 
+@pytest.mark.thorough("embedded")
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(
     ("first", "second"),
@@ -188,6 +190,7 @@ def test_so_is_an_exception(app: Pynenc, order: tuple[int, ...], first: Any, sec
         assert invocation.result == second
 
 
+@pytest.mark.thorough("embedded")
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("late", ["small", "large"])
 def test_large_results_leave_no_parts(

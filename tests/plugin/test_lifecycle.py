@@ -202,6 +202,7 @@ def test_a_worker_ends_with_a_killed_run(inner: Run, embedded_url: str) -> None:
         client.drop_database(inner.note_of_the_past("database"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "arguments", [pytest.param((), id="serial"), in_thorough_runs([("-n", "2")], "xdist")]
 )
