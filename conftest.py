@@ -1,5 +1,6 @@
 """What pytest takes from the first conftest.py only: with it here, any path on the command line will do."""
 
+import itertools
 import os
 import sys
 
@@ -37,10 +38,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what is for a thorough run."""
     if config.getoption("thorough"):
         return
-    left_out = [item for item in items if is_for_thorough_runs(item)]
+    left_out = list(filter(is_for_thorough_runs, items))
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        items[:] = itertools.filterfalse(is_for_thorough_runs, items)
 
 
 def is_for_thorough_runs(item: pytest.Item) -> bool:

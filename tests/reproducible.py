@@ -1,5 +1,9 @@
-"""Hypothesis's settings where a run plays the same examples each time, each of which may take long."""
+"""What a thorough run does more of: rows of tables, and examples, which are the same each time."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 SAME_EACH_TIME = settings(
@@ -16,6 +20,11 @@ def be(*, thorough: bool) -> None:
     # a shared machine is slow now and then, which says nothing about the code
     settings.register_profile("ours", deadline=None, max_examples=100 if thorough else 40)
     settings.load_profile("ours")
+
+
+def in_thorough_runs(case: Sequence[object], case_id: str | None = None) -> Any:
+    """Return a case of `parametrize` that is for `--thorough` alone."""
+    return pytest.param(*case, marks=pytest.mark.thorough, id=case_id)
 
 
 def examples(few: int, many: int) -> settings:

@@ -28,6 +28,7 @@ from tests.conformance.leftovers import cleaned_up
 from tests.conformance.proof import Witness, witnessed
 from tests.conformance.redirect import redirected
 from tests.engines import BASELINE, ENGINES, engines_of
+from tests.reproducible import in_thorough_runs
 
 # the fixtures that pynenc's suites ask for: what is imported here, pytest finds here
 __all__ = [
@@ -74,7 +75,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen = suites.engines_for(path, config.getoption("conformance"), engines_of(config))
         # the second time takes long on the real wire: for thorough runs, and `make conformance`
         engines = [
-            pytest.param(engine, marks=pytest.mark.thorough)
+            in_thorough_runs([engine])
             if engine == "embedded" and not config.getoption("conformance")
             else engine
             for engine in chosen or ENGINES[:1]

@@ -8,6 +8,7 @@ import pytest
 from tests.faults import plan, quiet
 from tests.faults.injections import COLUMNS, Injection, Outcome, commands_of_a_life
 from tests.faults.table import BEGIN, END, Table, put_into
+from tests.reproducible import in_thorough_runs
 
 SEED = 1
 # each fault on mongomock, and some on each of the others, which take several seconds
@@ -16,17 +17,16 @@ CASES = [
     *(("embedded", fault) for fault in ("unconfirmed (64)", "killed before")),
     *(("replica-set", fault) for fault in ("not primary (10107)", "killed after")),
 ]
-IN_THOROUGH_RUNS = [
+MORE_CASES = [
     *(("embedded", fault) for fault in ("closed after", "paused after")),
     *(("replica-set", fault) for fault in ("2 s late, limit 1 s", "server killed before")),
 ]
-MORE_CASES = [pytest.param(*case, marks=pytest.mark.thorough) for case in IN_THOROUGH_RUNS]
 _lives: dict[str, Sequence[str]] = {}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(("engine", "fault"), [*CASES, *MORE_CASES])
+@pytest.mark.parametrize(("engine", "fault"), [*CASES, *map(in_thorough_runs, MORE_CASES)])
 def test_after_a_fault_nothing_is_lost_or_done_twice_or_stuck_or_leaked(
     request: pytest.FixtureRequest, engine: str, fault: str
 ) -> None:

@@ -33,13 +33,7 @@ def users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for an engine or a mode on some of them, and with `--thorough` on each."""
     engines = engines_of(metafunc.config)
-    axes = {
-        "one_url": engines,
-        "on_engine": engines,
-        "on_own_engine": ENGINES,
-        "on_each_engine": ENGINES,
-        "in_mode": MODES,
-    }
+    axes = {"on_engine": engines, "on_own_engine": ENGINES, "on_each_engine": ENGINES, "in_mode": MODES}
     wanted = [name for name in axes if name in metafunc.fixturenames]
     if not wanted:
         return
@@ -47,13 +41,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not metafunc.config.getoption("thorough") and "on_each_engine" not in wanted:
         cells = in_turn(cells, metafunc.definition.nodeid)
     metafunc.parametrize(wanted, cells, ids=map("-".join, cells), indirect=True)
-
-
-@pytest.fixture(scope="session")
-def one_url(request: pytest.FixtureRequest) -> str:
-    """The URL of one engine in turn."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
 
 
 @pytest.fixture

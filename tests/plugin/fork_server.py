@@ -2,7 +2,7 @@
 
 A request has the run's arguments, folder and environment, its standard files, a line for the answers (the
 process id and, when it has ended, the exit code), and one for requests of its own: those for xdist's workers,
-and for mongomock servers.
+and for the programs that it starts, mongomock servers and fork servers of workers.
 """
 
 import contextlib
@@ -216,10 +216,7 @@ def run(arguments: list[str]) -> int:
 
 def gateway() -> int:
     """Be what `python -c` would be, by which execnet starts a worker of xdist's."""
-    sys.argv = ["-c"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    exec(eval(sys.stdin.readline()), sys.modules["__main__"].__dict__)
-    return 0
+    return command(eval(sys.stdin.readline()))
 
 
 def fork_gateways(line: socket.socket) -> None:
@@ -233,7 +230,7 @@ def fork_gateways(line: socket.socket) -> None:
                 super().__init__(args, execmodel)
                 return
             (its_input, ours), (answers, its_output) = os.pipe(), os.pipe()
-            self.popen = Forked(line, request_for("gateway"), (its_input, its_output, 2))
+            self.popen = Forked(line, request_for("gateway", (), os.environ), (its_input, its_output, 2))
             os.close(its_input)
             os.close(its_output)
             Popen2IO.__init__(self, os.fdopen(ours, "wb"), os.fdopen(answers, "rb"), execmodel)
@@ -245,15 +242,13 @@ def fork_programs(line: socket.socket) -> None:
     """Have programs of ours forked that this process starts, while its variables for Python are as now."""
     before = read_at_start(os.environ)
 
-    def popen(command: list[str], *, stdin: int, stderr: IO[bytes], **settings: Any) -> Any:
-        request = request_for("program", *command[command.index("-c") + 1 :])
-        request["environment"] = {**settings.get("env", os.environ)}
-        text, *_, last = request["arguments"]
-        if (MONGOMOCK_SERVER in text or last == FORKS_WORKERS) and read_at_start(
-            request["environment"]
-        ) == before:
-            return ForkedProgram(line, request, stdin, stderr)
-        return subprocess.Popen(command, stdin=stdin, stderr=stderr, **settings)
+    def popen(given: list[str], *, stdin: int, stderr: IO[bytes], **settings: Any) -> Any:
+        environment = settings.get("env", os.environ)
+        text, *arguments = given[given.index("-c") + 1 :]
+        forks = MONGOMOCK_SERVER in text or FORKS_WORKERS in arguments
+        if not forks or read_at_start(environment) != before:
+            return subprocess.Popen(given, stdin=stdin, stderr=stderr, **settings)
+        return ForkedProgram(line, request_for("program", (text, *arguments), environment), stdin, stderr)
 
     for name in ("pynenc_mongo.mongomock_server.process", "pytest_pynenc_mongo.processes"):
         vars(import_module(name))["subprocess"] = SimpleNamespace(Popen=popen, PIPE=subprocess.PIPE)
@@ -263,20 +258,26 @@ def program(text: str, place: str, _parent: str, *more: str) -> int:
     """Be what `python -P -c` would be, by which pynenc_mongo/mongomock_server/process.py starts it."""
     os.setsid()
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    sys.modules.update(OF_SERVERS)
+    if MONGOMOCK_SERVER in text:
+        sys.modules.update(OF_SERVERS)
     multiprocessing.current_process().authkey = os.urandom(32)
-    sys.argv = ["-c", place, str(os.getppid()), *more]
+    return command(text, place, str(os.getppid()), *more)
+
+
+def command(text: str, *arguments: str) -> int:
+    """Be what `python -c TEXT` would be."""
+    sys.argv = ["-c", *arguments]
     sys.modules["__main__"] = ModuleType("__main__")
     exec(text, sys.modules["__main__"].__dict__)
     return 0
 
 
-def request_for(kind: str, *arguments: str) -> dict[str, Any]:
+def request_for(kind: str, arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
     return {
         "kind": kind,
         "arguments": arguments,
         "folder": str(Path.cwd()),
-        "environment": {**os.environ},
+        "environment": {**environment},
     }
 
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
-from tests.plugin.fork_server import Forked, read_at_start
+from tests.plugin.fork_server import Forked, read_at_start, request_for
 
 _ENVIRONMENT = dict(os.environ)  # before a test has changed it
 
@@ -41,12 +41,7 @@ class _Server:
 
     def fork(self, arguments: tuple[str, ...], stdout: IO[str], stderr: IO[str]) -> Forked:
         path = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
-        request = {
-            "kind": "run",
-            "arguments": arguments,
-            "folder": str(Path.cwd()),
-            "environment": {**os.environ, "PYTHONPATH": path},
-        }
+        request = request_for("run", arguments, {**os.environ, "PYTHONPATH": path})
         with Path(os.devnull).open() as nothing:
             return Forked(self._line, request, [file.fileno() for file in (nothing, stdout, stderr)])
 

@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -118,11 +118,6 @@ def run_new(pytester: pytest.Pytester, *arguments: str, seconds: float = RUN_SEC
     except pytester.TimeoutExpired:
         said = [(pytester.path / name).read_text(errors="replace") for name in ("stdout", "stderr")]
         pytest.fail("\n".join([f"the run has not ended within {seconds:g} s; it has printed:", *said]))
-
-
-def in_thorough_runs(case: Sequence[object], case_id: str | None = None) -> Any:
-    """Return a case of `parametrize` that is for `--thorough` alone."""
-    return pytest.param(*case, marks=pytest.mark.thorough, id=case_id)
 
 
 def output(result: pytest.RunResult) -> str:

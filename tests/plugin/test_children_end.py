@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.helpers import ENGINES, Marked, in_thorough_runs, looks_for_processes, start, wait_until
+from tests.plugin.helpers import ENGINES, Marked, looks_for_processes, start, wait_until
+from tests.reproducible import in_thorough_runs
 
 pytestmark = looks_for_processes
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import pytest_pynenc_mongo
-from tests.plugin.helpers import in_thorough_runs, run
+from tests.plugin.helpers import run
+from tests.reproducible import in_thorough_runs
 
 ROOT = Path(__file__).parents[2]
 CRASH = "test_nobody_waits_for_a_dead_worker"

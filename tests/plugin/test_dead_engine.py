@@ -14,13 +14,13 @@ from tests.faulty import faulty
 from tests.plugin.helpers import (
     RUN_SECONDS,
     Marked,
-    in_thorough_runs,
     make_shop,
     output,
     run,
     start,
     wait_until,
 )
+from tests.reproducible import in_thorough_runs
 
 pytestmark = pytest.mark.slow
 
@@ -145,14 +145,14 @@ def said_once(result: pytest.RunResult, sentence: str) -> None:
         assert sign not in output(result)
 
 
-# the first one is looked at under xdist, too
-IN_THOROUGH_RUNS = tuple(set(DEATHS) - {"waiting for a result", "between two tests"})
+# the others are for thorough runs; the first one is looked at under xdist, too
+OFTEN = ("waiting for a result", "between two tests")
 
 
 @pytest.mark.parametrize(
     ("test", "outcomes"),
     [
-        in_thorough_runs(case, name) if name in IN_THOROUGH_RUNS else pytest.param(*case, id=name)
+        pytest.param(*case, id=name) if name in OFTEN else in_thorough_runs(case, name)
         for name, case in DEATHS.items()
     ],
 )

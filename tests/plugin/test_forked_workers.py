@@ -5,7 +5,8 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import SHOP, WAIT_UNTIL, in_thorough_runs, make_shop, run
+from tests.plugin.helpers import SHOP, WAIT_UNTIL, make_shop, run
+from tests.reproducible import in_thorough_runs
 
 pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="never forks there")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.helpers import in_thorough_runs, make_ini, make_sitecustomize, output, run
+from tests.plugin.helpers import make_ini, make_sitecustomize, output, run
+from tests.reproducible import in_thorough_runs
 
 FIXTURES = {
     "pynenc_mongo_engine": "The MongoDB of this run",

@@ -20,11 +20,11 @@ from tests.plugin.helpers import (
     EMBEDDED,
     RUN_SECONDS,
     everything,
-    in_thorough_runs,
     make_shop,
     run,
     wait_until,
 )
+from tests.reproducible import in_thorough_runs
 
 KEEP = "--pynenc-mongo-keep=failed"
 TESTS = """

@@ -14,12 +14,12 @@ from pymongo import MongoClient
 from tests.plugin.helpers import (
     SHOP,
     Marked,
-    in_thorough_runs,
     looks_for_processes,
     make_shop,
     start,
     wait_until,
 )
+from tests.reproducible import in_thorough_runs
 
 pytestmark = looks_for_processes
 

@@ -4,7 +4,8 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import SHOP, in_thorough_runs, make_shop, output, run
+from tests.plugin.helpers import SHOP, make_shop, output, run
+from tests.reproducible import in_thorough_runs
 
 SAY = """
     @app.task

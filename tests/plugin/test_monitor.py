@@ -56,9 +56,9 @@ def pages_on_sqlite(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pyte
 
 
 @pytest.fixture(scope="session")
-def pynenc_mongo_url(one_url: str) -> str:
-    """The server of this module's tests."""
-    return one_url
+def pynenc_mongo_url(any_url: str) -> str:
+    """The server of this module's tests: each engine in turn."""
+    return any_url
 
 
 @pytest.mark.thorough

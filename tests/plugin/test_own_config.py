@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.plugin.helpers import in_thorough_runs, make_shop, run
+from tests.plugin.helpers import make_shop, run
+from tests.reproducible import in_thorough_runs
 
 # each setting is said otherwise by the project, by a section of it, and by the environment
 PYPROJECT = """

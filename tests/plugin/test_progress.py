@@ -16,7 +16,8 @@ from typing import Any, Self
 import pytest
 
 from pytest_pynenc_mongo import progress
-from tests.plugin.helpers import ARGUMENTS, RUN_SECONDS, WAITING_SHOP, in_thorough_runs, make_shop
+from tests.plugin.helpers import ARGUMENTS, RUN_SECONDS, WAITING_SHOP, make_shop
+from tests.reproducible import in_thorough_runs
 
 TESTS = """
     from pathlib import Path

@@ -15,7 +15,8 @@ from pytest_pynenc_mongo.databases import TestServer, new_name
 from pytest_pynenc_mongo.owners import OWNER_COLLECTION
 from pytest_pynenc_mongo.sweeping import Sweep, sweep
 from tests.faulty import UNAUTHORIZED, Fault, Refused, faulty, named
-from tests.plugin.helpers import everything, in_thorough_runs, make_shop, output, run
+from tests.plugin.helpers import everything, make_shop, output, run
+from tests.reproducible import in_thorough_runs
 
 SHARED = "shop_tests"
 WITHIN = (f"--pynenc-mongo-db={SHARED}",)

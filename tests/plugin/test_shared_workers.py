@@ -9,7 +9,6 @@ import pytest
 from tests.plugin.helpers import (
     SHOP,
     Marked,
-    in_thorough_runs,
     looks_for_processes,
     make_shop,
     output,
@@ -17,6 +16,7 @@ from tests.plugin.helpers import (
     start,
     wait_until,
 )
+from tests.reproducible import in_thorough_runs
 
 pytestmark = looks_for_processes
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.plugin.helpers import EMBEDDED, in_thorough_runs, make_shop, output, run
+from tests.plugin.helpers import EMBEDDED, make_shop, output, run
+from tests.reproducible import in_thorough_runs
 
 pytest.importorskip("pytest_socket")
 TESTS = """

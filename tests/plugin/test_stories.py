@@ -18,7 +18,8 @@ import pytest
 
 from pytest_pynenc_mongo import snapshot, story
 from pytest_pynenc_mongo.snapshot import Invocation, Queue, Runner, Snapshot, Step
-from tests.plugin.helpers import EMBEDDED, in_thorough_runs, make_ini, output, run
+from tests.plugin.helpers import EMBEDDED, make_ini, output, run
+from tests.reproducible import in_thorough_runs
 
 STORIES = Path(__file__).parent / "stories"
 PROJECT = {"kitchen.py": "kitchen.py", "kinds.py": "test_kinds.py", "who.py": "conftest.py"}

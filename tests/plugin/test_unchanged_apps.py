@@ -14,7 +14,8 @@ import pytest
 from pymongo import MongoClient
 from pymongo.uri_parser import parse_uri
 
-from tests.plugin.helpers import in_thorough_runs, wait_until
+from tests.plugin.helpers import wait_until
+from tests.reproducible import in_thorough_runs
 
 SECONDS = 60.0
 APP = """

@@ -7,7 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from tests.plugin.helpers import SHOP, in_thorough_runs, make_ini, make_shop, output, run
+from tests.plugin.helpers import SHOP, make_ini, make_shop, output, run
+from tests.reproducible import in_thorough_runs
 
 PACKAGED_APP = """
     import os

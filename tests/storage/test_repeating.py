@@ -28,6 +28,7 @@ from tests.faulty import (
     nothing,
     only,
 )
+from tests.reproducible import in_thorough_runs
 from tests.storage.helpers import AT_ONCE_SECONDS, address_of, documents_in, new_name, raised
 
 type Things = Collection[Any]
@@ -98,7 +99,7 @@ def no_half_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # SecantusDB twice: the replica set is the one whose writes the driver retries, too
-@pytest.fixture(params=["mongomock", pytest.param("embedded", marks=pytest.mark.thorough), "replica_set"])
+@pytest.fixture(params=["mongomock", in_thorough_runs(["embedded"]), "replica_set"])
 def server(request: pytest.FixtureRequest) -> Iterator[FaultyServer]:
     """What spoils commands, before each engine in turn."""
     with faulty(request.getfixturevalue(f"{request.param}_url")) as server:
