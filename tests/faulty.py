@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -120,9 +120,11 @@ class FaultyServer:
     seen: list[str] = field(default_factory=list)
     struck: list[str] = field(default_factory=list)
     on_their_way: set[int] = field(default_factory=set)  # numbers of commands that are being answered
+    alone: Collection[str] = ()  # commands of these names are answered one after the other
     port: int = 0
     _listener: socket.socket | None = None
     _lines: set[socket.socket] = field(default_factory=set)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def url(self) -> str:
@@ -174,9 +176,11 @@ class FaultyServer:
     ) -> bool:
         """Have one command answered; return whether the connection lives on."""
         request = parse(message[:HEADER_BYTES], message[HEADER_BYTES:])
+        is_alone = next(iter(request.command)) in self.alone
         self.on_their_way.add(request.number)
         try:
-            return self._answer(request, message, line, beyond, answered)
+            with self._turn if is_alone else contextlib.nullcontext():
+                return self._answer(request, message, line, beyond, answered)
         finally:
             self.on_their_way.discard(request.number)
 
@@ -223,9 +227,9 @@ class FaultyServer:
 
 
 @contextmanager
-def faulty(upstream: str, judge: Judge = nothing) -> Iterator[FaultyServer]:
+def faulty(upstream: str, judge: Judge = nothing, *, alone: Collection[str] = ()) -> Iterator[FaultyServer]:
     """Stand before the server at `upstream` for a while; close our clients of it before the end."""
-    server = FaultyServer(upstream, judge)
+    server = FaultyServer(upstream, judge, alone=alone)
     server.start()
     try:
         yield server

@@ -178,18 +178,20 @@ def test_by_hand_it_prints_its_url_and_how_to_use_it(tmp_path: Path) -> None:
 def test_a_command_to_a_server_that_is_stopped_does_not_wait_for_ever(
     starting: Callable[[], MongomockServer], is_known: bool
 ) -> None:
-    server, result = starting(), InvocationId("invocation")
+    server = starting()
+    # what was given up is on its way still, and done before or after what comes later
+    given_up, later = InvocationId("given up"), InvocationId("later")
     app = app_on(server.url, new_name(), mongo_timeout_seconds=0.5)
     if is_known:
-        app.state_backend._set_result(result, "stored")
+        app.state_backend._set_result(given_up, "stored")
     os.kill(server.pid, signal.SIGSTOP)
     os.waitpid(server.pid, os.WUNTRACED)  # until all its threads stand still
     began = time.monotonic()
-    raised(MongoServerError, lambda: app.state_backend._set_result(result, "later"))
+    raised(MongoServerError, lambda: app.state_backend._set_result(given_up, "nobody waited"))
     assert time.monotonic() - began < AT_ONCE_SECONDS
     os.kill(server.pid, signal.SIGCONT)
-    app.state_backend._set_result(result, "in the end")
-    assert app.state_backend._get_result(result) == "in the end"
+    app.state_backend._set_result(later, "in the end")
+    assert app.state_backend._get_result(later) == "in the end"
     close_server(server.url)
 
 
