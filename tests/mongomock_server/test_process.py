@@ -1,6 +1,7 @@
 """The server's process: it ends with its parent and leaves nothing; `mongomock://` finds it everywhere."""
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import re
 import signal
@@ -53,6 +54,8 @@ def own_shared_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv(process.VARIABLE, "")  # not deleted: what shared_url() puts there goes with the test
     monkeypatch.setattr(process, "_shared", None)
     monkeypatch.setattr(multiprocessing.current_process(), "authkey", os.urandom(32))
+    # one that an earlier test has started has that one's environment
+    multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
     yield
     if process._shared is not None:
         process._shared.close()

@@ -101,6 +101,7 @@ def test_a_guard_that_is_not_once_in_its_file_has_moved(source: str) -> None:
 # the runner
 
 
+@pytest.mark.thorough
 def test_what_is_caught_is_told_from_what_survives(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

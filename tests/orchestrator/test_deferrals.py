@@ -15,6 +15,7 @@ from pytest_pynenc_mongo import wiring
 from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from tests.kills import shop
 from tests.kills.workers import at_work, wait_until
+from tests.reproducible import in_thorough_runs
 
 RUNNER = RunnerContext(runner_cls="ThreadRunner", runner_id="runner", pid=1, hostname="here")
 OTHER = RunnerContext(runner_cls="ThreadRunner", runner_id="other", pid=2, hostname="here")
@@ -151,7 +152,7 @@ CONTROLLED: dict[str, Callable[[str, int], Any]] = {
 
 
 @pytest.mark.thorough("embedded")
-@pytest.mark.parametrize("kind", ["final", "reroute", pytest.param("retry", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("kind", [in_thorough_runs(["final"]), "reroute", in_thorough_runs(["retry"])])
 def test_three_workers_lose_none_of_a_dozen(app: Pynenc, tmp_path: Path, kind: str) -> None:
     till = str(tmp_path / "till")
     with at_work(app, tmp_path, 3) as workers:

@@ -10,9 +10,14 @@ import pytest
 
 from tests.pages import stories
 from tests.pages.chromium import Chromium, Scheme
+from tests.reproducible import in_thorough_runs
 
 NARROW, WIDE = 400, 1400
-NAMES = (*stories.all_of_them(), "index")
+# the others have less on them
+OFTEN = ("full", "hostile", "index")
+NAMES = [
+    name if name in OFTEN else in_thorough_runs([name], name) for name in (*stories.all_of_them(), "index")
+]
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 

@@ -1,8 +1,8 @@
 """Which engines and modes the inner runs of a test have: all of them would take too long each time.
 
 What a test of the plugin is about is the same on each engine, or a test of the stores tells. So a test takes
-one engine, and one mode; which, its name decides, for good. Of pynenc's runners it takes two. The engine that
-most users have is the quicker one, too: it is taken twice as often as the other.
+the engine that most users have, which is the quicker one, too, and one mode; which, its name decides, for
+good. Of pynenc's runners it takes two.
 """
 
 import zlib
@@ -19,9 +19,8 @@ def in_turn(cells: Sequence[tuple[str, ...]], name: str) -> list[tuple[str, ...]
     A server that was given to the run is there to be tried: all of its cells stay. So do all modes of a test
     that asks for no engine.
     """
-    ours = [cell for cell in cells if cell[0] in ENGINES]
-    turns = [*ours, *(cell for cell in ours if cell[0] == _USUAL)]
-    return [cell for cell in cells if cell not in ours or cell == turns[_number(name) % len(turns)]]
+    turns = [cell for cell in cells if cell[0] == _USUAL]
+    return [cell for cell in cells if cell[0] not in ENGINES or cell == turns[_number(name) % len(turns)]]
 
 
 def two_runners(name: str) -> tuple[str, ...]:

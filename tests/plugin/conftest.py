@@ -57,7 +57,7 @@ def on_own_engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
 
 @pytest.fixture
 def on_each_engine(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """The same, for what each engine does in its own way: never one of them in turn."""
+    """The same, for what each engine does in its own way: never the usual one alone."""
     return OPTIONS[request.param]
 
 

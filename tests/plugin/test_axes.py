@@ -1,9 +1,6 @@
-"""Of the engines and modes that a test may run in, it runs in some, and all tests together in each."""
+"""Of the engines and modes that a test may run in, it runs in one, and all tests together in each mode."""
 
 import itertools
-from collections.abc import Collection
-
-import pytest
 
 from tests.engines import SERVER
 from tests.plugin.axes import in_turn, two_runners
@@ -12,14 +9,13 @@ from tests.plugin.helpers import ENGINES, MODES, RUNNERS
 NAMES = [f"test_{number}" for number in range(200)]
 
 
-@pytest.mark.parametrize("axes", [(ENGINES,), (ENGINES, MODES)], ids=["engine", "engine and mode"])
-def test_each_runs_in_one_of_them_and_each_has_its_share(axes: tuple[Collection[str], ...]) -> None:
-    cells = list(itertools.product(*axes))
-    chosen = [in_turn(cells, name) for name in NAMES]
+def test_each_runs_on_the_usual_engine_in_one_mode_and_each_mode_has_its_share() -> None:
+    chosen = [in_turn(list(itertools.product(ENGINES, MODES)), name) for name in NAMES]
     assert {len(each) for each in chosen} == {1}
-    for cell in cells:
-        share = len(NAMES) * (2 if "mongomock" in cell else 1) / len(cells) / 1.5
-        assert 0.6 * share < sum(cell in each for each in chosen) < 1.4 * share
+    assert {engine for each in chosen for engine, _ in each} == {"mongomock"}
+    for mode in MODES:
+        share = len(NAMES) / len(MODES)
+        assert 0.6 * share < sum(("mongomock", mode) in each for each in chosen) < 1.4 * share
 
 
 def test_of_the_runners_there_is_the_one_without_processes_and_another_one() -> None:
@@ -36,6 +32,7 @@ def test_a_server_that_was_given_and_modes_alone_are_all_run() -> None:
 
 
 def test_a_name_has_its_turn_for_good() -> None:
-    assert in_turn([(engine,) for engine in ENGINES], "test_one") == [("mongomock",)]
-    assert in_turn([(engine,) for engine in ENGINES], "test_three") == [("embedded",)]
+    cells = list(itertools.product(ENGINES, MODES))
+    assert in_turn(cells, "test_one") == [("mongomock", "serial")]
+    assert in_turn(cells, "test_two") == [("mongomock", "xdist")]
     assert two_runners("test_one") == two_runners("test_one")

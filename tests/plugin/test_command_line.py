@@ -67,6 +67,7 @@ MONITOR = """
 """
 
 
+@pytest.mark.thorough
 def test_it_sees_the_test_database(pytester: pytest.Pytester, on_engine: tuple[str, ...]) -> None:
     make_shop(pytester)
     # pynmon refuses a later Python

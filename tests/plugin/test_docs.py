@@ -97,8 +97,8 @@ def write(pytester: pytest.Pytester, project: dict[str, str]) -> None:
         (pytester.path / file).write_text(text, encoding="utf-8")
 
 
-# what a user pastes first, and what brings processes to their end; the others are for thorough runs
-OFTEN = ("README.md", "docs/crash-tests.md", "docs/recipes.md", "docs/own-server.md")
+# what a user pastes first; the others are for thorough runs
+OFTEN = ("README.md", "docs/own-server.md")
 PROJECTS = [
     pytest.param(
         *(page, place),

@@ -134,6 +134,7 @@ def kept(place: Place) -> Path:
 _numbers = count()
 
 
+@pytest.mark.thorough("embedded")
 @settings(max_examples=20, deadline=None)
 @given(documents=st.lists(_values, min_size=1, max_size=10))
 @example(documents=[datetime(1970, 1, 1, 0, 0, 0, 999_999, UTC), float("nan"), {"$where": {"a.b": [1]}}])

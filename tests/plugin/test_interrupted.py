@@ -122,9 +122,8 @@ def test_serial(pytester: pytest.Pytester, test: str, runner: str, engine: str) 
     assert ", waited: hang is " in told[0]
 
 
-# in thorough runs each runner on the other engine
-XDIST = [("ThreadRunner", "mongomock")]
-MORE_XDIST = [
+XDIST = [
+    ("ThreadRunner", "mongomock"),
     ("ThreadRunner", "embedded"),
     ("MultiThreadRunner", "mongomock"),
     ("ProcessRunner", "mongomock"),
@@ -132,7 +131,8 @@ MORE_XDIST = [
 ]
 
 
-@pytest.mark.parametrize(("runner", "engine"), [*XDIST, *map(in_thorough_runs, MORE_XDIST)])
+@pytest.mark.thorough
+@pytest.mark.parametrize(("runner", "engine"), XDIST)
 def test_xdist(pytester: pytest.Pytester, runner: str, engine: str) -> None:
     selected = ("-k", "test_hangs_in_a_runner or test_hangs_in_a_worker", "-n", "2")
     printed = interrupt(pytester, ("runner", "worker"), *ENGINES[engine], *selected, runner=runner)

@@ -81,6 +81,7 @@ def test_a_variable_that_names_a_store_is_refused_where_it_is_set_during_a_test(
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_variable_that_came_all_the_same_moves_no_app(
     pytester: pytest.Pytester,

@@ -83,6 +83,7 @@ def test_it_finds_what_importlib_mode_has_imported(
     assert f" {2 * len(some_runners)} passed" in said, said
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_files_named_like_the_standard_library_s_do_no_harm(
     pytester: pytest.Pytester, on_own_engine: tuple[str, ...]
@@ -246,6 +247,7 @@ def test_what_a_task_reads_from_standard_input_is_nothing(
     run(pytester, *on_engine).assert_outcomes(passed=1)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_runner_whose_processes_keep_dying_is_reported(pytester: pytest.Pytester) -> None:
     broken = """

@@ -240,6 +240,7 @@ def test_a_worker_that_does_not_stop_is_killed_and_reported(pytester: pytest.Pyt
     assert "During handling of" not in output(result)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_breakpoint_in_a_worker_names_the_remedy(
