@@ -10,7 +10,7 @@ from pytest_pynenc_mongo.databases import TestDatabase, TestServer
 from tests.kills import shop
 from tests.kills.storm import SETTINGS, Outcome, Storm
 
-WORKERS, SECONDS = 3, 3.0
+WORKERS, SECONDS = 3, 6.0
 
 
 @pytest.mark.thorough("embedded")
