@@ -20,6 +20,8 @@ from pytest_pynenc_mongo.secantus_main import started
 USER = "ann"
 # of `encrypted`; nothing else says these
 PASSWORD, KEY_PASSWORD = "Zwetschgenkuchen", "Marillenknoedel"
+# commands of which SecantusDB may answer one at a time only: tests/test_secantus.py
+NOT_AT_ONCE = ("drop", "listCollections")
 _START_SECONDS = 30.0
 ROOT = Path(__file__).parents[1]
 

@@ -28,8 +28,8 @@ def first(name: str, fault: Fault) -> Judge:
 
 
 @contextmanager
-def messages_at(url: str, name: str = "") -> Iterator[Any]:
-    name = name or new_name()
+def messages_at(url: str) -> Iterator[Any]:
+    name = new_name()
     with MongoClient[dict[str, Any]](url) as client:
         yield client[name]["messages"]
         client.drop_database(name)
@@ -58,32 +58,37 @@ def test_an_insert_whose_answer_is_lost_meets_itself_where_operations_have_a_tim
         raised(DuplicateKeyError, lambda: messages.insert_one({"_id": 1}))
 
 
-@pytest.mark.parametrize(("alone", "comes_back"), [((), True), (("drop", "listCollections"), False)])
-def test_what_is_dropped_while_another_client_lists_it_comes_back_empty(
+@contextmanager
+def listed_by_another(database: Any) -> Iterator[None]:
+    is_over = Event()
+
+    def keep_listing() -> None:
+        while not is_over.is_set():
+            database.list_collection_names()
+
+    with ThreadPoolExecutor(1) as other:
+        listing = other.submit(keep_listing)
+        try:
+            yield
+        finally:
+            is_over.set()
+        listing.result()
+
+
+@pytest.mark.parametrize(("alone", "comes_back"), [((), True), (secantus_main.NOT_AT_ONCE, False)])
+def test_what_is_dropped_while_another_connection_lists_it_comes_back_empty(
     embedded_url: str, alone: tuple[str, ...], comes_back: bool
 ) -> None:
     """A listing gives each name it has found a UUID, and so its place in the catalog again."""
-    name, is_over = new_name(), Event()
-
-    def keep_listing(url: str) -> None:
-        with MongoClient[dict[str, Any]](url) as client:
-            while not is_over.is_set():
-                client[name].list_collection_names()
-
-    with (
-        faulty(embedded_url, alone=alone) as server,
-        ThreadPoolExecutor(1) as other,
-        messages_at(server.url, name) as messages,
-    ):
-        listing = other.submit(keep_listing, server.url)
-        for _ in range(1000 if comes_back else 50):
-            messages.insert_many(MESSAGES)
-            messages.drop()
-            if name in messages.database.client.list_database_names():
-                break
-        is_over.set()
-        listing.result()
-        names = messages.database.list_collection_names()
+    with faulty(embedded_url, alone=alone) as server, messages_at(server.url) as messages:
+        database = messages.database
+        with listed_by_another(database):
+            for _ in range(1000 if comes_back else 50):
+                messages.insert_many(MESSAGES)
+                messages.drop()
+                if database.name in database.client.list_database_names():
+                    break
+        names = database.list_collection_names()
         assert (names, messages.count_documents({})) == (["messages"] if comes_back else [], 0)
 
 

@@ -13,7 +13,7 @@ from tests.pages.chromium import Chromium, Scheme
 from tests.reproducible import in_thorough_runs
 
 NARROW, WIDE = 400, 1400
-# the others have less on them
+# on `full` is each thing that a page may show; the others are for thorough runs
 OFTEN = ("full", "hostile", "index")
 NAMES = [
     name if name in OFTEN else in_thorough_runs([name], name) for name in (*stories.all_of_them(), "index")

@@ -35,4 +35,5 @@ def test_a_name_has_its_turn_for_good() -> None:
     cells = list(itertools.product(ENGINES, MODES))
     assert in_turn(cells, "test_one") == [("mongomock", "serial")]
     assert in_turn(cells, "test_two") == [("mongomock", "xdist")]
+    assert in_turn([(engine,) for engine in ENGINES], "test_three") == [("mongomock",)]
     assert two_runners("test_one") == two_runners("test_one")

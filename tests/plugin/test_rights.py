@@ -17,6 +17,7 @@ from pytest_pynenc_mongo.sweeping import Sweep, sweep
 from tests.faulty import UNAUTHORIZED, Fault, Refused, faulty, named
 from tests.plugin.helpers import everything, make_shop, output, run
 from tests.reproducible import in_thorough_runs
+from tests.secantus_main import NOT_AT_ONCE
 
 SHARED = "shop_tests"
 WITHIN = (f"--pynenc-mongo-db={SHARED}",)
@@ -37,8 +38,6 @@ READ_WRITE = {
     "listCollections",
     "update",
 }
-# what SecantusDB cannot do at once: tests/test_secantus.py
-NOT_AT_ONCE = ("drop", "listCollections")
 # those that need no right at all
 FREE = {"buildInfo", "buildinfo", "killCursors"}
 
